@@ -1,0 +1,1 @@
+"""Source trees and packages to Parquet shards of functions."""

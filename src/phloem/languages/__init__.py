@@ -1,0 +1,1 @@
+"""Source code to syntax trees: what a function is in each language."""

@@ -1,0 +1,1 @@
+"""Objectives and one training loop."""

@@ -1,0 +1,1 @@
+"""Losses over a model and a batch, one file each."""

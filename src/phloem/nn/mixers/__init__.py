@@ -1,0 +1,1 @@
+"""Layers through which positions exchange information."""

@@ -1,0 +1,1 @@
+"""Compositions that many systems share."""

@@ -1,0 +1,1 @@
+"""Views: what a model sees of an example."""

@@ -1,0 +1,1 @@
+"""One file a paper: its card, its composition and its claim."""

@@ -1,0 +1,1 @@
+"""Systems about sequence backbones."""
