@@ -1,1 +1,1 @@
-"""The user's jobs, one file each."""
+"""The user's jobs: naming, summaries, explanations, and training on one's own code."""

@@ -15,7 +15,9 @@ class Hypothesis(NamedTuple):
 
     value: tuple[int, ...]
     score: float
-    trace: Any = None  # what the model recorded a step (the attention over its source), one row a word and one for the end
+    trace: Any = (
+        None  # what the model recorded a step (the attention over its source), one row a word and one for the end
+    )
 
 
 class Decodable(Protocol):
@@ -23,9 +25,9 @@ class Decodable(Protocol):
 
     def start(self, source: Any) -> State: ...
 
-    def next(self, tokens: Int64[Tensor, "rows"], state: State) -> tuple[Float[Tensor, "rows vocabulary"], State]: ...
+    def next(self, tokens: Int64[Tensor, " rows"], state: State) -> tuple[Float[Tensor, "rows vocabulary"], State]: ...
 
-    def reorder(self, state: State, index: Int64[Tensor, "rows"]) -> State: ...
+    def reorder(self, state: State, index: Int64[Tensor, " rows"]) -> State: ...
 
     def trace(self, state: State) -> Tensor | None:
         """What the last step attended to: rows by source positions (padded with zeros), or None."""
@@ -38,3 +40,6 @@ class Search(Protocol):
     def __call__(self, model: Decodable, source: Any, *, length: int) -> list[list[Hypothesis]]: ...
 
 
+def rows_of(source: Any) -> int:
+    """How many sources a batch holds: every batch has a `target`, Int64[rows time], of any time (also 0)."""
+    return source.target.shape[0]

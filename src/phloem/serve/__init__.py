@@ -1,1 +1,1 @@
-"""The local page and its API."""
+"""The local web page and its JSON API (extra `serve`): `phloem.serve.api.run`."""

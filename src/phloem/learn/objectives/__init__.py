@@ -1,1 +1,1 @@
-"""Losses over a model and a batch, one file each."""
+"""Objectives: one file a loss over a model and a batch."""

@@ -1,0 +1,53 @@
+# Everything runs from .venv; `make run` and `make test` set it up. Both are quick the second time.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CPU_TORCH ?= https://download.pytorch.org/whl/cpu
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: run setup test lint smoke bench docs docs-serve wheel clean
+.DEFAULT_GOAL := run
+
+run: setup
+	@$(BIN)/phloem name examples --all
+	@echo
+	@$(BIN)/phloem summarize examples/inventory.py
+	@echo
+	@echo 'Now your own code:  $(BIN)/phloem name PATH      why:  $(BIN)/phloem explain examples/inventory.py:load_items'
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml requirements.lock scripts/setup.py
+	@$(PYTHON) scripts/setup.py $(VENV) --cpu-index $(CPU_TORCH)
+	@touch $@
+
+test: setup
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+smoke: setup
+	@for name in $$($(BIN)/phloem systems --names); do $(BIN)/phloem reproduce $$name --scale smoke --out $(VENV)/smoke || exit 1; done
+
+bench: setup
+	@$(BIN)/python benchmarks/table.py $(BENCH)
+
+docs: setup
+	@$(BIN)/python -m pip install -q -c requirements.lock '.[docs]'
+	@$(BIN)/python docs/generate.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
+	@echo 'site/index.html'
+
+docs-serve: docs
+	@$(BIN)/mkdocs serve
+
+wheel: setup
+	@$(BIN)/python -m build --wheel --outdir dist -q
+	@$(PYTHON) scripts/wheel_smoke.py dist
+
+clean:
+	@rm -rf $(VENV) dist build site runs .ruff_cache .mypy_cache .import_linter_cache .hypothesis

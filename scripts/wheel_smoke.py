@@ -1,0 +1,48 @@
+"""Install the built wheel into a fresh environment outside the repository and use it, models included."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = """def frobnicate(items):
+    total = 0
+    for item in items:
+        total += item.price
+    return total
+"""
+
+
+def main(folder: Path) -> None:
+    wheels = sorted(folder.resolve().glob("phloem-*.whl"), key=lambda path: path.stat().st_mtime)
+    if not wheels:
+        sys.exit(f"no wheel in {folder}: make wheel")
+    wheel = wheels[-1]
+    print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB")
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        venv.create(place / "env", with_pip=True)
+        run = place / "env" / "bin"
+        lock = str(ROOT / "requirements.lock")
+        subprocess.run([run / "pip", "install", "-q", "-c", lock, "torch", str(wheel)], check=True, cwd=place)
+        (place / "sample.py").write_text(SOURCE)
+        out = subprocess.run(
+            [run / "phloem", "name", "sample.py", "--all", "--format", "json"],
+            check=True, cwd=place, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        found = json.loads(out)
+        if [row["name"] for row in found] != ["frobnicate"] or not found[0]["suggestions"]:
+            sys.exit(f"the installed wheel gave {out}")
+        code = "import phloem; print(phloem.load('python-names').predict(open('sample.py').read())[0].suggestions[0])"
+        subprocess.run([run / "python", "-c", code], check=True, cwd=place)
+        subprocess.run([run / "phloem", "doctor"], check=True, cwd=place)
+    print("the wheel works outside the repository")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "dist"))

@@ -1,0 +1,140 @@
+"""What a saved model says of itself: the facts in model.json, and the same as a card to read."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phloem import __version__
+from phloem.corpora import shards
+from phloem.languages import by_name
+
+if TYPE_CHECKING:
+    from phloem.assist.training import Plan
+    from phloem.learn.trainer import History
+
+LIMITS = {
+    "names": [
+        "Suggestions come from the body alone: what callers, comments or the domain say of a function is not seen.",
+        "Only words of its vocabulary can be suggested, and names of at most a few words.",
+        "A flag says that the name is improbable for the body, not that it is wrong.",
+    ],
+    "summaries": [
+        "Sentences are short and general, and may state what the code does not do: read them before you keep them.",
+        "Only words of its vocabulary can be written.",
+    ],
+}
+
+
+def describe(
+    plan: Plan,
+    corpus: Path,
+    languages: Sequence[str],
+    splits: Mapping[str, Any],
+    history: History,
+    figures: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The facts of a model that was just trained."""
+    about = shards.info(corpus)
+    licences = Counter(project["licence"] or "unknown" for project in about["projects"] if project["functions"])
+    return {
+        "task": plan.task,
+        "languages": list(languages),
+        "grammars": {language: by_name(language).version for language in languages},
+        "phloem": __version__,
+        "date": date.today().isoformat(),
+        "command": plan.command,
+        "started_from": plan.start,
+        "data": {
+            "projects": sum(bool(project["functions"]) for project in about["projects"]),
+            "functions": {split: len(dataset) for split, dataset in splits.items()},
+            "split_by": about["report"]["split_by"],
+            "licences": dict(licences.most_common()),
+            "sources": [project["name"] for project in about["projects"] if project["functions"]],
+        },
+        "training": {
+            "steps": history.step,
+            "minutes": round(history.seconds / 60, 1),
+            "best_step": history.best_step,
+            "stopped": history.stopped,
+            "seed": plan.seed,
+            "machine": f"{platform.system()} {platform.machine()}",
+            "curve": [
+                {key: round(value, 4) for key, value in row.items() if isinstance(value, int | float)}
+                for row in history.evaluations
+            ],
+        },
+        "figures": dict(figures),
+        "limits": LIMITS[plan.task],
+    }
+
+
+def card(name: str, facts: Mapping[str, Any], storage: str) -> str:
+    """MODEL_CARD.md."""
+    data, training = facts["data"], facts["training"]
+    functions = data["functions"]
+    licences = ", ".join(f"{licence} ({count})" for licence, count in data["licences"].items())
+    lines = [
+        f"# {name}",
+        "",
+        f"{'Names' if facts['task'] == 'names' else 'First sentences of documentation'} for functions in "
+        f"{', '.join(facts['languages'])}. Made by phloem {facts['phloem']} on {facts['date']}; weights in {storage}.",
+        "",
+        "## Figures",
+        "",
+        f"On {functions['test']:,} functions of the test split, split by {data['split_by']}; 95% bootstrap intervals.",
+        "",
+        "| figure | value | interval |",
+        "| --- | --- | --- |",
+        *_figure_rows(facts["figures"]),
+        *_flag_lines(facts),
+        "",
+        "## Data",
+        "",
+        f"{data['projects']:,} projects: {functions['train']:,} functions to train on, {functions['validation']:,} to "
+        f"choose and calibrate, {functions['test']:,} to measure.",
+        "",
+        f"Licences, by project: {licences}.",
+        "",
+        f"Projects: {', '.join(data['sources'])}.",
+        "",
+        "## Training",
+        "",
+        f"{training['steps']:,} steps in {training['minutes']:g} minutes on {training['machine']}, "
+        f"seed {training['seed']}; the best weights are those of step {training['best_step']:,}."
+        + (f" Started from {facts['started_from']}." if facts["started_from"] else ""),
+        "",
+        "```",
+        facts["command"] or "phloem train",
+        "```",
+        "",
+        "## Limits",
+        "",
+        *(f"- {limit}" for limit in facts["limits"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _figure_rows(figures: Mapping[str, Any]) -> list[str]:
+    rows = []
+    for name, value in figures.items():
+        interval = figures.get(f"{name}_interval")
+        if interval is not None:
+            rows.append(f"| {name} | {value:.4f} | {interval[0]:.4f} to {interval[1]:.4f} |")
+    return rows
+
+
+def _flag_lines(facts: Mapping[str, Any]) -> list[str]:
+    if "flags" not in facts:
+        return []
+    flags = facts["flags"]
+    return [
+        "",
+        f"A name is flagged under a probability of {flags['value']:.3g}. On {flags['examples']:,} functions of the "
+        f"validation split, half of their names swapped with another function's of the same project, flags have a "
+        f"precision of {flags['precision']:.3f} and a recall of {flags['recall']:.3f}.",
+    ]

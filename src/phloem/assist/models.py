@@ -1,0 +1,295 @@
+"""Saved models that answer: which there are, which one serves a language, and how a file's functions are predicted.
+
+Functions of many files go through a model in one batch; the next batch is parsed and encoded by a thread while the
+model works on the present one. Contexts are the fixed evaluation sample, so that the same code always gets the same
+answer.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from phloem.assist.attention import attended, context_spans
+from phloem.assist.conventions import is_override, is_protocol_name, written
+from phloem.assist.library import facts_of, folder_of, pretrained
+from phloem.assist.predictions import Prediction, Suggestion
+from phloem.assist.sources import MAX_FILE_SIZE, SourceFile, unfit
+from phloem.corpora.examples import examples_of
+from phloem.decode.base import Hypothesis
+from phloem.decode.beam import Beam
+from phloem.decode.rescore import score_lists
+from phloem.errors import PhloemError
+from phloem.languages import by_name, name_for_path
+from phloem.languages.example import Example
+from phloem.learn.prefetch import prefetch
+from phloem.represent.base import PAD, START, UNK
+
+if TYPE_CHECKING:
+    from phloem.tasks.saved import Saved
+
+BATCH = 128  # functions that go through a model at once
+Suggest = Literal["all", "flagged"]
+
+
+def search(beam: int) -> Beam:
+    """The search for suggestions: a name with an unknown word in it is of no use to anyone."""
+    return Beam(beam, forbid=(UNK, START))
+
+
+def load(name_or_path: str | Path) -> Model:
+    """A model of the package by name, or a saved folder by path. Raises PhloemError."""
+    from phloem.systems.recipes import RECIPES
+    from phloem.tasks import saved
+
+    folder = folder_of(name_or_path)
+    return Model(folder.resolve().name, saved.load(folder, RECIPES))
+
+
+class Model:
+    """A trained model with its view. `task` is "names" or "summaries".
+
+    The probability of a present name counts a word that the vocabulary lacks with the probability of the unknown word:
+    that of all such words together, so that a rare name is not flagged for being rare.
+    """
+
+    def __init__(self, name: str, saved: Saved) -> None:
+        self.name = name
+        self.saved = saved
+        self.facts: dict[str, Any] = saved.facts
+        self.task: str = self.facts["task"]
+        self.languages: tuple[str, ...] = tuple(self.facts["languages"])
+        self.threshold: float = float(self.facts.get("threshold") or 0.0)
+        self.net: Any = saved.model.eval()
+        self.view = saved.view
+        self.length: int = saved.view.config.target_words  # the most words that it writes
+
+    def predict(
+        self, source: str | bytes, *, language: str | None = None, beam: int = 5, path: str = ""
+    ) -> list[Prediction]:
+        """Every function of a source text, in order, with suggestions and the paths that each word attended to.
+
+        `language` is told by `path` where it is not given, and else is the model's own if it has only one. Raises
+        PhloemError for another language than the model's and for a source that is too large, binary or not UTF-8.
+        """
+        content = source.encode("utf-8", "replace") if isinstance(source, str) else source
+        problem = unfit(content, MAX_FILE_SIZE)
+        if problem:
+            raise PhloemError(f"{path or 'source'}: {problem}")
+        known = self._language(language, path)
+        file = SourceFile(path, known, content)
+        return next(self.predict_files([file], beam=beam, attention=True))[1]
+
+    def _language(self, language: str | None, path: str) -> str:
+        known = by_name(language).name if language else name_for_path(path) if path else None
+        if known is None and len(self.languages) == 1:
+            known = self.languages[0]
+        if known not in self.languages:
+            asked = f"not for {known}" if known else "say which with language="
+            raise PhloemError(f"{self.name} is for {', '.join(self.languages)}; {asked}")
+        return known
+
+    def predict_files(
+        self,
+        files: Iterable[SourceFile],
+        *,
+        beam: int = 5,
+        threshold: float | None = None,
+        suggest: Suggest = "all",
+        attention: bool = False,
+    ) -> Iterator[tuple[SourceFile, list[Prediction]]]:
+        """Predictions of each file, in order. With `suggest="flagged"` only flagged functions get suggestions."""
+        limit = self.threshold if threshold is None else threshold
+        for group in prefetch(self._groups(files)):
+            predictions: list[Prediction] = []
+            for chunk in group.chunks:
+                predictions += self._predict(chunk, beam, limit, suggest, attention)
+            done = iter(predictions)
+            for file, count in group.files:
+                yield file, list(islice(done, count))
+
+    def _groups(self, files: Iterable[SourceFile]) -> Iterator[_Group]:
+        """Files until they have BATCH functions, encoded in batches of that size."""
+        waiting: list[tuple[SourceFile, int]] = []
+        functions: list[_Waiting] = []
+        for file in files:
+            found = [
+                _Waiting(file, example) for example in examples_of(file.source, by_name(file.language), path=file.path)
+            ]
+            waiting.append((file, len(found)))
+            functions += found
+            if len(functions) >= BATCH:
+                yield self._group(waiting, functions)
+                waiting, functions = [], []
+        if waiting:
+            yield self._group(waiting, functions)
+
+    def _group(self, files: list[tuple[SourceFile, int]], functions: list[_Waiting]) -> _Group:
+        chunks = [functions[at : at + BATCH] for at in range(0, len(functions), BATCH)]
+        return _Group(files, [(chunk, self.view.batch([one.example for one in chunk])) for chunk in chunks])
+
+    @torch.inference_mode()
+    def _predict(
+        self, chunk: tuple[list[_Waiting], Any], beam: int, threshold: float, suggest: Suggest, attention: bool
+    ) -> list[Prediction]:
+        waiting, batch = chunk
+        started = Started(self.net, self.net.start(batch))
+        targets = [tuple(row[row != PAD].tolist()) for row in batch.target]
+        scores = score_lists(started, batch, [[target] for target in targets])
+        probabilities = [math.exp(score) for [score] in scores]
+        flagged = [self._is_flagged(one, p, threshold) for one, p in zip(waiting, probabilities, strict=True)]
+        rows = [row for row, flag in enumerate(flagged) if flag or suggest == "all"]
+        hypotheses: dict[int, list[Hypothesis]] = {}
+        if rows:
+            chosen = torch.tensor(rows)
+            part = batch._replace(target=batch.target[chosen])
+            found = search(beam)(started.only(chosen), part, length=self.length)
+            hypotheses = dict(zip(rows, found, strict=True))
+        predictions = []
+        for row, one in enumerate(waiting):
+            suggestions = self._suggestions(one.example, hypotheses.get(row, []), attention)
+            predictions.append(self._prediction(one, probabilities[row], flagged[row], suggestions))
+        return predictions
+
+    def _is_flagged(self, one: _Waiting, probability: float, threshold: float) -> bool:
+        example = one.example
+        if self.task != "names" or probability >= threshold or is_protocol_name(example.language, example.name):
+            return False
+        return not is_override(_heading(one.file.source, example))
+
+    def _prediction(
+        self, one: _Waiting, probability: float, flagged: bool, suggestions: tuple[Suggestion, ...]
+    ) -> Prediction:
+        example = one.example
+        if self.task != "names" and not example.doc:
+            probability = 0.0
+        # A name that the model would choose itself is right, however improbable every name is.
+        agrees = suggestions and suggestions[0].words == tuple(self.view.target(example)) and self.task == "names"
+        end = example.start + len(example.tree.source)
+        return Prediction(
+            name=example.name,
+            line=example.line,
+            end_line=one.file.source.count(b"\n", 0, end) + 1,
+            start=example.start,
+            end=end,
+            probability=probability,
+            flagged=flagged and not agrees,
+            suggestions=suggestions,
+            doc=example.doc,
+        )
+
+    def _suggestions(self, example: Example, hypotheses: list[Hypothesis], attention: bool) -> tuple[Suggestion, ...]:
+        """Those that say something, best first."""
+        spans = context_spans(self.view, example) if attention else None
+        suggestions = []
+        for hypothesis in hypotheses:
+            words = [self.view.decode([word], example) for word in hypothesis.value]
+            steps = [step for step, parts in enumerate(words) for _ in parts]
+            flat = tuple(part for parts in words for part in parts)
+            if flat:
+                reasons = () if spans is None else attended(hypothesis, spans, steps)
+                suggestions.append(Suggestion(self._text(flat, example), math.exp(hypothesis.score), flat, reasons))
+        return tuple(suggestions)
+
+    def _text(self, words: Sequence[str], example: Example) -> str:
+        if self.task == "names":
+            return written(words, example.language, example.name)
+        sentence = " ".join(words)
+        return sentence[:1].upper() + sentence[1:] + "."
+
+
+class _Waiting(NamedTuple):
+    file: SourceFile
+    example: Example
+
+
+class _Group(NamedTuple):
+    """Files with how many functions each has, and these functions in encoded batches."""
+
+    files: list[tuple[SourceFile, int]]
+    chunks: list[tuple[list[_Waiting], Any]]
+
+
+def _heading(source: bytes, example: Example) -> bytes:
+    """The definition up to its name with the lines of decorators or attributes above it."""
+    first = max(source.rfind(b"\n\n", 0, example.start), source.rfind(b"}", 0, example.start), 0)
+    name = int(example.tree.start[example.name_node])
+    return source[first : example.start] + example.tree.source[:name]
+
+
+class Started:
+    """A `Decodable` that has read its batch, so that scoring and searching read it once."""
+
+    def __init__(self, net: Any, state: Any) -> None:
+        self.net = net
+        self.state = state
+
+    def only(self, rows: Int64[Tensor, rows]) -> Started:
+        """The same with some sources of the batch."""
+        return Started(self.net, self.net.reorder(self.state, rows))
+
+    def start(self, source: Any) -> Any:
+        return self.state
+
+    def next(self, tokens: Int64[Tensor, rows], state: Any) -> tuple[Float[Tensor, "rows vocabulary"], Any]:
+        return self.net.next(tokens, state)
+
+    def reorder(self, state: Any, index: Int64[Tensor, rows]) -> Any:
+        return self.net.reorder(state, index)
+
+    def trace(self, state: Any) -> Tensor | None:
+        return self.net.trace(state)
+
+
+class Models:
+    """The models that a job needs, loaded when a file first asks for one: the given one, or by language."""
+
+    def __init__(self, task: str, given: str | None = None) -> None:
+        self.task = task
+        self.without: Counter[str] = Counter()  # files by language that has no model
+        self.load_seconds = self.seconds = 0.0
+        self.loaded: dict[str, Model] = {}
+        self._given = self._load(given) if given else None
+        if self._given is not None and self._given.task != task:
+            raise PhloemError(f"{given} is a model for {self._given.task}, not for {task}")
+
+    def for_language(self, language: str) -> Model | None:
+        """The given model if it is for the language; else the first one of the package that is."""
+        if self._given is not None:
+            return self._given if language in self._given.languages else None
+        for name in pretrained():
+            facts = facts_of(name)
+            if facts.get("task") == self.task and language in facts.get("languages", ()):
+                return self._load(name)
+        return None
+
+    def _load(self, name: str) -> Model:
+        if name not in self.loaded:
+            began = time.perf_counter()
+            self.loaded[name] = load(name)
+            self.load_seconds += time.perf_counter() - began
+        return self.loaded[name]
+
+    def predict_files(
+        self, files: Iterable[SourceFile], **options: Any
+    ) -> Iterator[tuple[SourceFile, list[Prediction]]]:
+        """`Model.predict_files` of each file's model. Files of a language without a model are counted in `without`."""
+        for language, same in groupby(files, key=lambda file: file.language):
+            model = self.for_language(language)
+            if model is None:
+                self.without[language] += sum(1 for _ in same)
+                continue
+            began = time.perf_counter()
+            for answer in model.predict_files(same, **options):
+                self.seconds += time.perf_counter() - began
+                yield answer
+                began = time.perf_counter()

@@ -1,0 +1,278 @@
+"""From a person's code to a saved model with its card: compile, train, measure, set the threshold, save.
+
+Everything that takes time is kept: mined sources in the cache folder, compiled arrays next to the shards under a name
+that hashes what they depend on, checkpoints and the log under OUT/run. The same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from phloem.assist.cards import card, describe
+from phloem.assist.evaluation import Measuring, flag_threshold, limited, watched
+from phloem.assist.findings import replace_file
+from phloem.assist.mining import open_corpus
+from phloem.assist.models import load
+from phloem.assist.progress import Tell, silent
+from phloem.corpora import shards
+from phloem.errors import PhloemError
+from phloem.languages import by_name
+from phloem.learn.settings import TrainingSettings
+from phloem.learn.trainer import Progress
+from phloem.learn.trainer import train as fit
+from phloem.systems.recipes import RECIPES
+from phloem.tasks import saved
+from phloem.tasks.recipe import Recipe
+
+BEAM = 5  # of the figures on the test split, as suggestions are searched for
+VALIDATION = 4000  # functions that decide which weights are the best
+TARGETS = {"names": "name", "summaries": "summary"}
+SUMMARY_WORDS = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train on what for how long, and where it goes."""
+
+    task: str  # "names" or "summaries"
+    data: str
+    out: Path
+    languages: tuple[str, ...] = ()  # all of the data's where none is named
+    start: str | None = None  # a saved model to go on from
+    minutes: float | None = None
+    epochs: int | None = None
+    recipe: str = "code2seq"
+    config: dict[str, Any] = field(default_factory=dict)  # of the recipe; "training" holds TrainingSettings
+    seed: int = 0
+    storage: str = "float16"
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        if self.task not in TARGETS:
+            raise PhloemError(f"unknown task {self.task!r}; known: {', '.join(TARGETS)}")
+        if self.recipe not in RECIPES:
+            raise PhloemError(f"unknown recipe {self.recipe!r}; known: {', '.join(RECIPES)}")
+        if self.minutes is not None and self.minutes <= 0:
+            raise PhloemError(f"--minutes {self.minutes:g} leaves no time")
+        for language in self.languages:
+            by_name(language)
+
+
+class Start(NamedTuple):
+    """Where training begins: a recipe with its configuration, and a fitted view and weights, if there are any."""
+
+    recipe: Recipe
+    config: Any
+    view: Any = None
+    weights: dict[str, Any] | None = None
+
+
+def train(plan: Plan, *, resume: bool = True, tell: Tell = silent) -> dict[str, Any]:
+    """Carry a plan out and return the saved model's facts.
+
+    Ctrl-C and SIGTERM leave a checkpoint under OUT/run. Raises PhloemError for data without functions, and where
+    OUT/run belongs to another plan (`resume=False` starts it over).
+    """
+    start = begin(plan)
+    settings = training_settings(plan)
+    corpus = open_corpus(plan.data, tell)
+    languages = chosen_languages(plan, corpus)
+    run = prepare_run(plan, corpus, resume)
+    view, splits = compiled(start, corpus, languages, tell)
+    torch.manual_seed(plan.seed)
+    model = start.recipe.model(start.config, view)
+    if start.weights is not None:
+        model.load_state_dict(start.weights)
+    tell(
+        f"training on {len(splits['train']):,} functions, {sum(p.numel() for p in model.parameters()):,} parameters", 0
+    )
+    measuring = Measuring(plan.task, view, view.config.target_words)
+    objective = start.recipe.objective(start.config)
+    history = fitted(model, objective, settings, splits, measuring, run, resume, tell)
+    model.eval()
+    tell("measuring on the test split", 0)
+    test = watched(splits["test"], tell)
+    facts = describe(plan, corpus, languages, splits, history, measuring(model, test, BEAM) if len(test) else {})
+    if plan.task == "names":
+        tell("setting the threshold for flags", 0)
+        found = flag_threshold(model, view, lambda: shards.read(corpus, "validation", languages=languages), tell)
+        facts |= {"threshold": found.value, "flags": found._asdict()}
+    saved.save(
+        plan.out, recipe=start.recipe, model=model, view=view, config=start.config, facts=facts, storage=plan.storage
+    )
+    replace_file(plan.out / "MODEL_CARD.md", card(plan.out.resolve().name, facts, plan.storage).encode())
+    return facts
+
+
+def fitted(
+    model: nn.Module,
+    objective: Any,
+    settings: TrainingSettings,
+    splits: dict[str, Any],
+    measuring: Measuring,
+    run: Path,
+    resume: bool,
+    tell: Tell,
+) -> History:
+    """Train the model in place; the weights that are best on validation stay."""
+    validation = limited(splits["validation"], VALIDATION)
+
+    def evaluate(net: nn.Module) -> dict[str, float]:
+        return measuring(net, validation, 1, resamples=0)
+
+    def progress(done: Progress) -> None:
+        best = "" if done.best is None else f", best {done.best:.4f}"
+        tell(f"step {done.step}, epoch {done.epoch:.2f}, loss {done.loss:.3f}{best}", done.fraction)
+
+    try:
+        return fit(
+            model,
+            splits["train"],
+            objective,
+            settings,
+            evaluate=evaluate if len(validation) else None,
+            folder=run,
+            progress=progress,
+            resume=resume,
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"a checkpoint is in {run}; the same command goes on") from None
+
+
+def begin(plan: Plan) -> Start:
+    """The recipe's configuration with the plan's changes, or the saved model's."""
+    if plan.start is not None:
+        model = load(plan.start)
+        if model.task != plan.task:
+            raise PhloemError(f"{plan.start} is a model for {model.task}, not for {plan.task}")
+        if sizes := sorted(set(plan.config) - {"training"}):
+            raise PhloemError(f"--from {plan.start} keeps its sizes; leave out {', '.join(sizes)}")
+        return Start(RECIPES[model.saved.recipe], model.saved.config, model.view, model.net.state_dict())
+    recipe = RECIPES[plan.recipe]
+    changes = {name: value for name, value in plan.config.items() if name != "training"}
+    config = changed(recipe.config(), task_defaults(plan.task, recipe.config()), recipe.name)
+    return Start(recipe, changed(config, changes, recipe.name))
+
+
+def task_defaults(task: str, config: Any) -> dict[str, Any]:
+    """Where the configuration says what is written, if it does: names, or sentences of up to SUMMARY_WORDS."""
+    wanted: dict[str, Any] = {"target": TARGETS[task]}
+    if task == "summaries":
+        wanted["target_words"] = SUMMARY_WORDS
+    own = {each.name for each in fields(config)}
+    if "view" in own:
+        return {"view": wanted}
+    return {name: value for name, value in wanted.items() if name in own}
+
+
+def changed(config: Any, changes: dict[str, Any], where: str) -> Any:
+    """A frozen dataclass with some fields replaced, nested ones by nested objects. PhloemError for unknown fields."""
+    known = {each.name: getattr(config, each.name) for each in fields(config)}
+    new = {}
+    for name, value in changes.items():
+        if name not in known:
+            raise PhloemError(f"{where} has no setting {name!r}; it has {', '.join(known)}")
+        if is_dataclass(known[name]) and isinstance(value, dict):
+            value = changed(known[name], value, f"{where}.{name}")
+        elif isinstance(known[name], tuple) and isinstance(value, list):
+            value = tuple(value)
+        new[name] = value
+    try:
+        return replace(config, **new)
+    except (TypeError, ValueError) as error:
+        raise PhloemError(f"{where}: {error}") from error
+
+
+def training_settings(plan: Plan) -> TrainingSettings:
+    """Adam with a cosine over the budget and averaged weights; what the configuration says under "training" wins."""
+    ours = TrainingSettings(
+        seed=plan.seed,
+        minutes=plan.minutes,
+        epochs=plan.epochs,
+        batch_size=128,
+        bucket=8,
+        learning_rate=2e-3,
+        schedule="cosine",
+        warmup_steps=100,
+        average=0.999,
+        metric="f1" if plan.task == "names" else "bleu",
+    )
+    return changed(ours, plan.config.get("training", {}), "training")
+
+
+def chosen_languages(plan: Plan, corpus: Path) -> tuple[str, ...]:
+    """The plan's languages in the data's order; all of the data's without any. PhloemError for one that it lacks."""
+    there = tuple(shards.info(corpus)["languages"])
+    wanted = {by_name(language).name for language in plan.languages}
+    if lacking := sorted(wanted - set(there)):
+        raise PhloemError(f"{plan.data} has no functions of {', '.join(lacking)}; it has {', '.join(there)}")
+    return tuple(language for language in there if not wanted or language in wanted)
+
+
+def prepare_run(plan: Plan, corpus: Path, resume: bool) -> Path:
+    """OUT/run, with the plan in it; a run of another plan is an error, or removed where it is not to be resumed."""
+    run = plan.out / "run"
+    about: dict[str, Any] = {
+        "task": plan.task,
+        "data": str(corpus),
+        "languages": list(plan.languages),
+        "from": plan.start,
+    }
+    about |= {"recipe": plan.recipe, "config": plan.config, "seed": plan.seed}
+    file = run / "plan.json"
+    try:
+        if not resume:
+            shutil.rmtree(run, ignore_errors=True)
+        if file.exists():
+            before = json.loads(file.read_text("utf-8"))
+            differ = sorted(name for name in about if about[name] != before.get(name))
+            if differ:
+                changes = ", ".join(differ)
+                raise PhloemError(f"{run} is a run with another {changes}: choose another --out, or --no-resume")
+        run.mkdir(parents=True, exist_ok=True)
+        replace_file(file, json.dumps(about, indent=1).encode())
+    except OSError as error:
+        raise PhloemError(f"{error.filename or run}: {error.strerror}") from error
+    except ValueError as error:
+        raise PhloemError(f"{file}: {error}; remove it, or --no-resume") from error
+    return run
+
+
+def compiled(start: Start, corpus: Path, languages: Sequence[str], tell: Tell) -> tuple[Any, dict[str, Any]]:
+    """The fitted view, and a dataset a split. Made once, in CORPUS.views/HASH."""
+    view = start.view if start.view is not None else start.recipe.view(start.config)
+    depends = {
+        "corpus": hashlib.sha256((corpus / "corpus.json").read_bytes()).hexdigest(),
+        "languages": sorted(languages),
+        "view": type(view).__name__,
+        "state": view.state(),
+    }
+    name = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    # Beside the shards, whose folder holds nothing else; in the cache where that cannot be written.
+    near = corpus.with_name(corpus.name + ".views")
+    folder = (near if os.access(corpus.parent, os.W_OK) else cache_folder() / "views") / name
+    state = folder / "view.json"
+    if state.exists():
+        view = start.recipe.restore(json.loads(state.read_text("utf-8")))
+        return view, {split: view.open(folder / split) for split in shards.SHARD_SPLITS}
+    shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
+    splits = {}
+    for split in shards.SHARD_SPLITS:
+        tell(f"compiling the {split} split", 0)
+        examples = shards.read(corpus, split, languages=languages)
+        fresh = split == "train" and start.view is None
+        splits[split] = (view.fit_compile if fresh else view.compile)(examples, folder / split)
+    if not len(splits["train"]):
+        raise PhloemError(f"{corpus} has no functions to train on")
+    replace_file(state, json.dumps(view.state()).encode())
+    return view, splits

@@ -1,0 +1,165 @@
+"""Batches of path contexts: ragged, each distinct value and path of a batch once, and the tries of its paths.
+
+Half of the node positions of a batch of paths are shared: paths that leave the same terminal begin alike, paths that
+arrive at the same one end alike. A recurrent network's state after a prefix depends on the prefix only, so a batch
+carries the trie of its paths (read forward) and of its reversed paths (read backward): an encoder that walks them
+level by level computes each distinct prefix once, exactly.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int, Int64
+from torch import Tensor
+
+from phloem.represent.base import PAD
+
+
+class Trie(NamedTuple):
+    """Distinct prefixes of a set of sequences, level by level: a node is a prefix, its parent the one shorter by one.
+
+    Level l (prefixes of l + 1 labels) is the slice `levels[l]:levels[l + 1]` of the nodes; the first level's nodes have
+    parent -1. `ends[i]` is the node of the whole i-th sequence.
+    """
+
+    label: Int64[Tensor, " trie_nodes"]
+    parent: Int64[Tensor, " trie_nodes"]
+    levels: tuple[int, ...]
+    ends: Int64[Tensor, " paths"]
+
+
+class PathBatch(NamedTuple):
+    """The contexts of example b are `offsets[b]:offsets[b + 1]`; `left` and `right` index bags, `path` indexes paths.
+
+    A bag is the subtokens of one distinct value: bag v is `bag_ids[bag_offsets[v]:bag_offsets[v + 1]]`, the last one
+    reaches the end (as `torch.nn.EmbeddingBag` reads it). `paths` are the distinct node-label sequences, PAD behind
+    `path_lengths`. Each row of `target` ends with at least one PAD.
+    """
+
+    offsets: Int64[Tensor, batch + 1]
+    left: Int64[Tensor, " contexts"]
+    right: Int64[Tensor, " contexts"]
+    path: Int64[Tensor, " contexts"]
+    bag_ids: Int64[Tensor, " subtokens"]
+    bag_offsets: Int64[Tensor, " bags"]
+    paths: Int64[Tensor, "paths nodes"]
+    path_lengths: Int64[Tensor, " paths"]
+    target: Int64[Tensor, "batch time"]
+    prefixes: Trie
+    suffixes: Trie  # of the reversed paths
+
+    def to(self, device: torch.device | str) -> PathBatch:
+        """The batch on another device."""
+        if torch.device(device) == self.offsets.device:
+            return self
+        return PathBatch(*(_move(part, device) for part in self))
+
+
+def _move(part: Tensor | Trie, device: torch.device | str) -> Tensor | Trie:
+    if isinstance(part, Tensor):
+        return part.to(device, non_blocking=True)
+    return Trie(part.label.to(device), part.parent.to(device), part.levels, part.ends.to(device))
+
+
+def ragged_positions(
+    starts: Int[np.ndarray, " rows"], counts: Int[np.ndarray, " rows"]
+) -> tuple[Int64[np.ndarray, " positions"], Int64[np.ndarray, rows + 1]]:
+    """Positions `starts[i] : starts[i] + counts[i]` of all rows in one array, and the offsets of the rows in it."""
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    positions = np.arange(offsets[-1]) + np.repeat(np.asarray(starts, np.int64) - offsets[:-1], counts)
+    return positions, offsets
+
+
+def draw(
+    counts: Int[np.ndarray, " rows"], limit: int, rng: np.random.Generator | None
+) -> tuple[Int64[np.ndarray, " drawn"], Int64[np.ndarray, rows + 1]]:
+    """At most `limit` numbers below `counts[i]` a row, without replacement, ascending; the first ones without `rng`."""
+    taken = np.minimum(counts, limit)
+    drawn, offsets = ragged_positions(np.zeros(len(counts), np.int64), taken)
+    large = np.flatnonzero(counts > limit) if rng is not None else np.empty(0, np.int64)
+    if rng is not None and len(large):
+        keys = rng.random((len(large), int(counts[large].max())), dtype=np.float32)
+        keys[np.arange(keys.shape[1]) >= counts[large, None]] = 2.0
+        chosen = np.sort(np.argpartition(keys, limit - 1, axis=1)[:, :limit], axis=1)
+        drawn[offsets[large, None] + np.arange(limit)] = chosen
+    return drawn, offsets
+
+
+def trie(rows: Int[np.ndarray, "paths nodes"], lengths: Int[np.ndarray, " paths"]) -> Trie:
+    """The trie of sequences that are padded with PAD. One sort, then whole columns: no loop over sequences."""
+    order = np.lexsort(rows.T[::-1]) if rows.size else np.arange(len(rows))
+    rows, lengths = rows[order], lengths[order]
+    differs = np.ones(rows.shape, bool)
+    differs[1:] = np.logical_or.accumulate(rows[1:] != rows[:-1], axis=1)
+    begins = differs & (rows != PAD)  # the prefix that ends here is met for the first time
+    sizes = begins.sum(axis=0)
+    levels = np.concatenate([[0], np.cumsum(sizes)])
+    node = np.cumsum(begins, axis=0) - 1 + levels[:-1]
+    level, row = np.nonzero(begins.T)
+    parent = np.where(level > 0, node[row, level - 1], -1)
+    ends = np.empty(len(rows), np.int64)
+    ends[order] = node[np.arange(len(rows)), np.maximum(lengths, 1) - 1] if rows.size else 0
+    deep = int((sizes > 0).sum())
+    return Trie(
+        torch.from_numpy(rows[row, level].astype(np.int64)),
+        torch.from_numpy(parent.astype(np.int64)),
+        tuple(levels[: deep + 1].tolist()),
+        torch.from_numpy(ends),
+    )
+
+
+def reversed_rows(
+    rows: Int[np.ndarray, "paths nodes"], lengths: Int[np.ndarray, " paths"]
+) -> Int[np.ndarray, "paths nodes"]:
+    """Each padded sequence read from its end, padding behind again."""
+    column = lengths[:, None] - 1 - np.arange(rows.shape[1])
+    return np.where(column >= 0, np.take_along_axis(rows, np.maximum(column, 0), axis=1), PAD)
+
+
+class Table(NamedTuple):
+    """Ragged rows of ids, on disk or in memory: row i is `ids[offsets[i]:offsets[i + 1]]`."""
+
+    ids: Int[np.ndarray, " ids"]
+    offsets: Int64[np.ndarray, rows + 1]
+
+    def take(self, rows: Int[np.ndarray, " taken"]) -> Table:
+        """These rows, copied."""
+        starts = self.offsets[rows]
+        positions, offsets = ragged_positions(starts, self.offsets[rows + 1] - starts)
+        return Table(self.ids[positions], offsets)
+
+
+def path_batch(
+    offsets: Int64[np.ndarray, batch + 1],
+    left: Int[np.ndarray, " contexts"],
+    right: Int[np.ndarray, " contexts"],
+    path: Int[np.ndarray, " contexts"],
+    values: Table,
+    paths: Table,
+    target: Int[np.ndarray, "batch time"],
+) -> PathBatch:
+    """A batch from contexts whose ends and paths index `values` and `paths`; what is not referred to is left out."""
+    used_values, ends = np.unique(np.concatenate([left, right]), return_inverse=True)
+    used_paths, path = np.unique(path, return_inverse=True)
+    bags = values.take(used_values)
+    nodes = paths.take(used_paths)
+    lengths = np.diff(nodes.offsets)
+    rows = np.full((len(lengths), int(lengths.max(initial=0))), PAD, np.int64)
+    rows[np.arange(rows.shape[1]) < lengths[:, None]] = nodes.ids
+    return PathBatch(
+        torch.from_numpy(offsets),
+        torch.from_numpy(ends[: len(left)].astype(np.int64)),
+        torch.from_numpy(ends[len(left) :].astype(np.int64)),
+        torch.from_numpy(path.astype(np.int64)),
+        torch.from_numpy(bags.ids.astype(np.int64)),
+        torch.from_numpy(bags.offsets[:-1]),
+        torch.from_numpy(rows),
+        torch.from_numpy(lengths),
+        torch.from_numpy(target.astype(np.int64)),
+        trie(rows, lengths),
+        trie(reversed_rows(rows, lengths), lengths),
+    )

@@ -1,0 +1,239 @@
+"""Path contexts on disk: memory-mapped arrays, distinct values and paths once, batches without a loop over examples.
+
+    left, right, path   int32, one number a context, example after example   → rows of the tables
+    offsets             int64, examples + 1                                  → where an example's contexts begin
+    values, paths       int32 ids, ragged, with their own offsets            the tables of distinct values and paths
+    targets             int32, examples by time                              ids of the target's words, PAD behind
+    references          UTF-8 and offsets                                    the target's words as text, all of them
+    projects            int32, one number an example                         → names in dataset.json
+
+Contexts are written as they come; vocabularies only concern the tables and targets, so that one pass over the
+examples serves both for counting words and for writing. The contexts of an example that has more than the evaluation
+sample are in random order, so that the first ones are a fixed random sample.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple, Self
+
+import numpy as np
+from jaxtyping import Int, Int32, Int64
+
+from phloem.errors import PhloemError
+from phloem.represent.base import PAD
+from phloem.represent.path_batch import PathBatch, Table, draw, path_batch, ragged_positions
+
+FORMAT = 1
+CONTEXT_ARRAYS = ("left", "right", "path")
+
+
+class PathDataset:
+    """Compiled examples (a `Dataset`); opening it reads nothing but its size."""
+
+    def __init__(self, folder: Path | str, *, contexts: int = 200) -> None:
+        """`contexts` is how many a batch draws of each example. PhloemError where the folder holds no dataset."""
+        self.folder = Path(folder)
+        self.contexts = contexts
+        try:
+            about = json.loads((self.folder / "dataset.json").read_text())
+        except (OSError, ValueError) as error:
+            raise PhloemError(f"{self.folder} is not a compiled dataset of paths: {error}") from None
+        if about.get("format") != FORMAT:
+            raise PhloemError(f"{self.folder} has dataset format {about.get('format')}; this version reads {FORMAT}")
+        self.projects: list[str] = about["projects"]
+        self.skipped: int = about["skipped"]
+        self.offsets = self._array("offsets", np.int64)
+        self.left, self.right, self.path = (self._array(name, np.int32) for name in CONTEXT_ARRAYS)
+        self.values = Table(self._array("values", np.int32), self._array("values.offsets", np.int64))
+        self.paths = Table(self._array("paths", np.int32), self._array("paths.offsets", np.int64))
+        self.targets = self._array("targets", np.int32).reshape(len(self), -1)
+        self.project = self._array("project", np.int32)
+        self._references = self._array("references", np.uint8), self._array("references.offsets", np.int64)
+
+    def _array(self, name: str, kind: type[np.generic]) -> np.ndarray:
+        file = self.folder / f"{name}.bin"
+        try:
+            if file.stat().st_size == 0:
+                return np.empty(0, kind)
+            return np.asarray(np.memmap(file, kind, mode="r"))  # a plain array over the mapping
+        except (OSError, ValueError) as error:
+            raise PhloemError(f"{self.folder} is damaged, compile it again: {error}") from None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def sizes(self) -> Int64[np.ndarray, " examples"]:
+        """Contexts of each example that a batch holds."""
+        return np.minimum(np.diff(self.offsets), self.contexts)
+
+    def batch(self, index: Int[np.ndarray, " batch"], rng: np.random.Generator | None) -> PathBatch:
+        """The batch of these examples: `contexts` drawn afresh with `rng`, the fixed sample without."""
+        index = np.asarray(index, np.int64)
+        starts = self.offsets[index]
+        within, offsets = draw(self.offsets[index + 1] - starts, self.contexts, rng)
+        at = np.repeat(starts, np.diff(offsets)) + within
+        return path_batch(
+            offsets, self.left[at], self.right[at], self.path[at], self.values, self.paths, self.targets[index]
+        )
+
+    def references(self, index: Iterable[int]) -> list[list[str]]:
+        """The words of these examples' targets as they were, unknown words too."""
+        text, offsets = self._references
+        return [text[offsets[i] : offsets[i + 1]].tobytes().decode().split(" ") for i in index]
+
+
+class RawContexts(NamedTuple):
+    """Contexts of some examples in terms of a writer's tables, already sampled and in the order to be stored."""
+
+    offsets: Int64[np.ndarray, examples + 1]
+    left: Int32[np.ndarray, " contexts"]
+    right: Int32[np.ndarray, " contexts"]
+    path: Int32[np.ndarray, " contexts"]
+
+
+def stored_order(
+    counts: Sequence[int] | Int[np.ndarray, " examples"], seeds: Sequence[int], keep: int, fixed: int
+) -> tuple[Int64[np.ndarray, " stored"], Int64[np.ndarray, examples + 1]]:
+    """Which contexts to store, as positions into all: every one up to `fixed`, else at most `keep` in random order."""
+    counts = np.asarray(counts, np.int64)
+    starts = np.cumsum(counts) - counts
+    order, offsets = ragged_positions(starts, np.minimum(counts, keep))
+    for row in np.flatnonzero(counts > fixed):
+        shuffled = np.random.default_rng(seeds[row]).permutation(counts[row])[:keep]
+        order[offsets[row] : offsets[row + 1]] = starts[row] + shuffled
+    return order, offsets
+
+
+class PathWriter:
+    """Writes a dataset beside its folder and renames it when done; without a folder it only counts.
+
+    Values and paths are interned here: `value_ids` and `path_ids` give their rows of the tables. Counts are
+    occurrences in contexts (`value_counts`, `path_counts`) and in targets (`word_counts`).
+    """
+
+    def __init__(self, folder: Path | str | None) -> None:
+        self.folder = None if folder is None else Path(folder)
+        if self.folder is not None and self.folder.exists():
+            raise PhloemError(f"{self.folder} exists already")
+        self.values: dict[str, int] = {}
+        self.paths: dict[bytes, int] = {}  # int32 label numbers of a path
+        self.value_counts = np.zeros(1024, np.int64)
+        self.path_counts = np.zeros(1024, np.int64)
+        self.word_counts: Counter[str] = Counter()
+        self.projects: dict[str, int] = {}
+        self.examples = self.skipped = 0
+        self._contexts = 0
+        self._files: dict[str, BinaryIO] = {}
+
+    def __enter__(self) -> Self:
+        if self.folder is not None:
+            self._partial = self.folder.with_name(self.folder.name + ".partial")
+            shutil.rmtree(self._partial, ignore_errors=True)
+            self._partial.mkdir(parents=True)
+            for name in (*CONTEXT_ARRAYS, "offsets", "project", "references", "references.offsets"):
+                self._files[name] = (self._partial / f"{name}.bin").open("wb")
+            for name in ("offsets", "references.offsets"):
+                self._files[name].write(np.zeros(1, np.int64).tobytes())
+            self._text = 0
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files.values():
+            file.close()
+        if kind is not None and self.folder is not None:
+            shutil.rmtree(self._partial, ignore_errors=True)
+
+    def value_ids(self, values: Iterable[str]) -> Int32[np.ndarray, " values"]:
+        table = self.values
+        return np.array([table.setdefault(value, len(table)) for value in values], np.int32)
+
+    def path_ids(self, rows: Int32[np.ndarray, "paths nodes"]) -> Int32[np.ndarray, " paths"]:
+        """Rows of label numbers, -1 behind."""
+        table = self.paths
+        flat = np.ascontiguousarray(rows, np.int32).tobytes()
+        width = rows.shape[1] * 4
+        ends = (np.arange(len(rows)) * width + (rows >= 0).sum(axis=1) * 4).tolist()
+        keys = [flat[i * width : end] for i, end in enumerate(ends)]
+        return np.array([table.setdefault(key, len(table)) for key in keys], np.int32)
+
+    def add(self, raw: RawContexts, references: list[list[str]], projects: list[str]) -> None:
+        """Examples with their target's words."""
+        self.value_counts = _count(self.value_counts, len(self.values), raw.left, raw.right)
+        self.path_counts = _count(self.path_counts, len(self.paths), raw.path)
+        for words in references:
+            self.word_counts.update(words)
+        self.examples += len(references)
+        if self.folder is None:
+            return
+        for name in CONTEXT_ARRAYS:
+            self._write(name, getattr(raw, name))
+        self._write("offsets", raw.offsets[1:] + self._contexts)
+        self._contexts += int(raw.offsets[-1])
+        known = self.projects
+        self._write("project", np.array([known.setdefault(name, len(known)) for name in projects], np.int32))
+        texts = [" ".join(words).encode() for words in references]
+        self._files["references"].write(b"".join(texts))
+        ends = np.cumsum([len(text) for text in texts], dtype=np.int64) + self._text
+        self._write("references.offsets", ends)
+        self._text = int(ends[-1]) if len(ends) else self._text
+
+    def _write(self, name: str, array: np.ndarray) -> None:
+        self._files[name].write(np.ascontiguousarray(array).tobytes())
+
+    def finish(
+        self,
+        value_ids: Callable[[str], list[int]],
+        path_ids: Callable[[np.ndarray], list[int]],
+        word_ids: Callable[[list[str]], list[int]],
+        time: int,
+    ) -> None:
+        """Write the tables and targets in terms of vocabularies, then rename the folder.
+
+        `path_ids` gets label numbers; `time` is the length of a target's row, its end mark included.
+        """
+        assert self.folder is not None, "a writer without a folder has nothing to finish"
+        self._write_table("values", map(value_ids, self.values))
+        self._write_table("paths", (path_ids(np.frombuffer(key, np.int32)) for key in self.paths))
+        for file in self._files.values():
+            file.flush()
+        text, offsets = ((self._partial / f"{name}.bin") for name in ("references", "references.offsets"))
+        ends = np.fromfile(offsets, np.int64)
+        with text.open("rb") as words, (self._partial / "targets.bin").open("wb") as targets:
+            for start in range(0, self.examples, 4096):
+                stops = ends[start + 1 : start + 4097]
+                rows = np.full((len(stops), time), PAD, np.int32)
+                for row, size in zip(rows, np.diff(ends[start : start + 4097]), strict=True):
+                    ids = word_ids(words.read(size).decode().split(" "))[: time - 1]
+                    row[: len(ids)] = ids
+                targets.write(rows.tobytes())
+        about: dict[str, Any] = {"format": FORMAT, "examples": self.examples, "contexts": self._contexts}
+        about |= {"skipped": self.skipped, "projects": list(self.projects)}
+        (self._partial / "dataset.json").write_text(json.dumps(about))
+        self._partial.rename(self.folder)
+
+    def _write_table(self, name: str, rows: Iterable[list[int]]) -> None:
+        offsets = [0]
+        with (self._partial / f"{name}.bin").open("wb") as ids:
+            for row in rows:
+                ids.write(np.array(row, np.int32).tobytes())
+                offsets.append(offsets[-1] + len(row))
+        (self._partial / f"{name}.offsets.bin").write_bytes(np.array(offsets, np.int64).tobytes())
+
+
+def _count(counts: np.ndarray, size: int, *ids: Int32[np.ndarray, " contexts"]) -> Int64[np.ndarray, " rows"]:
+    if size > len(counts):
+        counts = np.concatenate([counts, np.zeros(max(size, 2 * len(counts)) - len(counts), np.int64)])
+    for part in ids:
+        if len(part):
+            found = np.bincount(part)
+            counts[: len(found)] += found
+    return counts

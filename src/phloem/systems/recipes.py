@@ -1,0 +1,38 @@
+"""The trainable systems by name, as `phloem train` and saved models know them.
+
+A recipe's module is imported when the recipe is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
+from phloem.tasks.recipe import Recipe
+
+_MODULES = {
+    "code2seq": "phloem.systems.understanding.code2seq",
+    "code2vec": "phloem.systems.understanding.code2vec",
+    "seq2seq": "phloem.systems.backbones.seq2seq_lstm",
+    "transformer": "phloem.systems.backbones.transformer",
+}
+
+
+class _Recipes(Mapping[str, Recipe]):
+    """Each module has its recipe as RECIPE."""
+
+    def __getitem__(self, name: str) -> Recipe:
+        recipe: Recipe = import_module(_MODULES[name]).RECIPE
+        return recipe
+
+    def __contains__(self, name: object) -> bool:
+        return name in _MODULES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+RECIPES: Mapping[str, Recipe] = _Recipes()

@@ -1,0 +1,103 @@
+"""The systems: cards, recipes, and the smoke scale of each claim, which runs end to end and learns."""
+
+import pytest
+import torch
+
+from phloem import systems
+from phloem.corpora.examples import examples_of
+from phloem.errors import PhloemError
+from phloem.languages import by_name
+from phloem.represent.path_batch import PathBatch
+from phloem.systems import reproduce
+from phloem.systems.claims import scale_of
+from phloem.systems.recipes import RECIPES
+from phloem.systems.understanding.code2seq_claim import ABLATION, _drawn, contenders
+from phloem.tasks.accessors import accessors
+
+ROWS = {"code2seq": "S001", "tbcnn": "S033", "seq2seq": "S048"}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_every_system_has_a_card():
+    assert set(ROWS) <= set(systems.names())
+    for name, row in ROWS.items():
+        card = systems.card(name)
+        assert (card.name, card.row) == (name, row)
+        assert "20" in card.source, "the first line names the paper and its year"
+    with pytest.raises(PhloemError, match="unknown system"):
+        systems.card("nothing")
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_smoke_runs_end_to_end_and_learns(name, tmp_path, monkeypatch):
+    monkeypatch.delenv("PHLOEM_DATA", raising=False)
+    result = reproduce.run(name, "smoke", out=tmp_path)
+    assert result["verdict"] == "confirmed"
+    (clause,) = result["clauses"]
+    assert max(clause["untrained"]) < clause["margin"] / 1.5
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+@pytest.mark.parametrize("scale", ["laptop", "paper"])
+def test_larger_claims_name_what_they_need(name, scale, tmp_path, monkeypatch):
+    monkeypatch.delenv("PHLOEM_DATA", raising=False)
+    with pytest.raises(PhloemError, match=r"--data"):
+        reproduce.run(name, scale, out=tmp_path)
+
+
+def test_clauses_speak_of_arms_and_metrics_that_exist():
+    for name in set(ROWS) - {"code2seq"}:
+        claim = systems.card(name).claim(scale_of("laptop"))
+        arms = {arm.name for arm in claim.arms}
+        for clause in claim.clauses:
+            assert {clause.candidate, clause.baseline} <= arms
+            assert clause.metric in claim.metrics
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_recipes_make_models_that_decode(name):
+    recipe, examples = RECIPES[name], accessors("validation")[:20]
+    config = recipe.config()
+    view = recipe.view(config).fit(examples)
+    again = recipe.restore(view.state())
+    model = recipe.model(config, again).eval()
+    batch = again.batch(examples)
+    loss = recipe.objective(config)(model, batch)
+    assert torch.isfinite(loss.value)
+    found = recipe.search(config)(model, batch, length=6)
+    assert len(found) == 20
+    assert all(again.decode(best[0].value) == [] or best[0].score <= 0 for best in found)
+
+
+def test_the_ablation_reads_ends_but_no_paths():
+    config = contenders(scale_of("laptop"))["end tokens"][1]
+    examples = accessors("validation")[:6]
+    view = ABLATION.view(config).fit(examples)
+    model = ABLATION.model(config, view).eval()
+    batch = view.batch(examples)
+    blank = batch._replace(path=torch.zeros_like(batch.path))
+    assert isinstance(batch, PathBatch)
+    assert torch.equal(model(batch), model(blank))
+    swapped = batch._replace(left=batch.right, right=batch.left)
+    assert not torch.allclose(model(batch), model(swapped), atol=1e-4)
+
+
+def test_a_smaller_draw_is_part_of_a_larger_one():
+    source = "".join(f"def f{i}(a):\n    return a + {i}\n" for i in range(40)).encode()
+    examples = examples_of(source, by_name("python"))
+    small, large = (_drawn(iter(examples), count) for count in (5, 20))
+    assert [one.name for one in small] == [one.name for one in large[:5]]
+    assert _drawn(iter(examples[::-1]), 5)[0].name == small[0].name
+
+
+def test_generated_accessors_do_not_leak_between_splits():
+    names = {split: {one.name.partition("_")[2] for one in accessors(split)} for split in ("train", "test")}
+    assert not names["train"] & names["test"]
+    words = {word for one in accessors("train") for word in one.name.split("_")}
+    assert {word for one in accessors("test") for word in one.name.split("_")} <= words
