@@ -1,13 +1,15 @@
 """Training speed of code2seq against the PyTorch port code2seq 1.2.0 on PyPI, as a ratio in one run.
 
-Both read the same `.c2s` file and do loading, forward, backward, clipping and Adam on batches of 64 functions with at most
-200 contexts, at equal sizes (embeddings 128, path LSTM 128 a direction, decoder 320), with as many threads and no loader
-beside them; runs alternate. With --epochs both train on the file and are scored on the same held-out functions.
+Both read the same `.c2s` file and do loading, forward, backward, clipping and Adam on batches of 64 functions with
+at most 200 contexts, at equal sizes (embeddings 128, path LSTM 128 a direction, decoder 320), with as many threads
+and no loader beside them; runs alternate. With --epochs both train on the file and are scored on the same held-out
+functions.
 
-    python benchmarks/training.py [--data FOLDER] [--port-python PORT/bin/python] [--threads 1] [--runs 3] [--epochs N] [--json]
+    python benchmarks/training.py [--data FOLDER] [--port-python PORT/bin/python] [--threads 1] [--runs 3] [--epochs N]
 
-FOLDER holds train.c2s, val.c2s and test.c2s; without it they are made of the interpreter's standard library. How to make
-the port's environment is in `benchmarks/peers/code2seq_port.py`; without it only phloem is measured, and the table says so.
+FOLDER holds train.c2s, val.c2s and test.c2s; without it they are made of the interpreter's standard library. How to
+make the port's environment is in `benchmarks/peers/code2seq_port.py`; without it only phloem is measured, and the
+table says so.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ def standard_library(folder: Path) -> None:
     """train, val and test files of the standard library's modules."""
     files = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
     folder.mkdir(exist_ok=True)
-    for name, part in (("test", files[::10]), ("val", files[1::10]), ("train", [f for i, f in enumerate(files) if i % 10 > 1])):
+    rest = [file for number, file in enumerate(files) if number % 10 > 1]
+    for name, part in (("test", files[::10]), ("val", files[1::10]), ("train", rest)):
         export.export(part, folder / f"{name}.c2s", TREE_SITTER)
 
 

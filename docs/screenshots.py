@@ -1,7 +1,7 @@
 """Takes the screenshots of `phloem serve` for the docs: `python docs/screenshots.py [--model NAME|DIR]... [--out DIR]`.
 
-Needs the packages of the `dev` extra and a Chromium (Debian: `apt-get install chromium fonts-inter fonts-jetbrains-mono`;
-the fonts are the first of the page's font stacks, so that the pictures do not depend on what else is installed).
+Needs the packages of the `dev` extra and a Chromium. On Debian: `apt-get install chromium fonts-inter
+fonts-jetbrains-mono`; the fonts are the first of the page's stacks, so that the pictures look the same everywhere.
 """
 
 from __future__ import annotations
@@ -17,11 +17,17 @@ import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
 import phloem
-from phloem.assist.models import pretrained
+from phloem.assist.library import pretrained
 from phloem.serve.api import create_app
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 # name: (width, height, scheme, example, word, whole page)
 PICTURES = {
     "serve-light": (1440, 980, "light", "Python: File extension", 0, False),

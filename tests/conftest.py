@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("no deadline", deadline=None)  # the machine may be busy with other work
+settings.load_profile("no deadline")
 
 NOUNS = ("name", "size", "path", "color", "owner", "weight", "label", "price", "height", "state")
 SMALL = {
@@ -15,7 +19,14 @@ SMALL = {
     "least": 1,
     "drop": 0.0,
     "output_drop": 0.0,
-    "training": {"batch_size": 16, "learning_rate": 0.01, "average": None, "warmup_steps": 0, "bucket": 1, "threads": 1},
+    "training": {
+        "batch_size": 16,
+        "learning_rate": 0.01,
+        "average": None,
+        "warmup_steps": 0,
+        "bucket": 1,
+        "threads": 1,
+    },
 }
 
 
@@ -24,7 +35,8 @@ def small_code(project: int) -> str:
     lines = [f"class Thing{project}:"]
     for noun in NOUNS:
         lines += [
-            f"    def get_{noun}(self):\n        '''Return the {noun}.'''\n        x{project} = 1\n        return self.{noun}\n",
+            f"    def get_{noun}(self):\n        '''Return the {noun}.'''\n"
+            f"        x{project} = 1\n        return self.{noun}\n",
             f"    def set_{noun}(self, v{project}):\n        '''Set the {noun}.'''\n        self.{noun} = v{project}\n",
             f"    def has_{noun}(self):\n        '''Whether there is a {noun}.'''\n"
             f"        y{project} = None\n        return self.{noun} is not y{project}\n",

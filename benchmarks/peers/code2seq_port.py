@@ -3,7 +3,8 @@
 Its environment, apart from phloem's:
 
     python -m venv PORT && PORT/bin/pip install torch==2.13.0
-    PORT/bin/pip install pytorch-lightning==1.9.5 torchmetrics==0.11.4 omegaconf tqdm sacrebleu chardet requests 'setuptools<80'
+    PORT/bin/pip install pytorch-lightning==1.9.5 torchmetrics==0.11.4 omegaconf tqdm sacrebleu chardet requests \\
+        'setuptools<80'
     PORT/bin/pip install --no-deps code2seq==1.2.0 commode-utils==0.4.1
 
 Writes one JSON object on the last line of its output.
@@ -20,9 +21,9 @@ import types
 import torch
 
 sys.modules["wandb"] = types.ModuleType("wandb")  # imported by commode-utils, used by none of what runs here
-from code2seq.data.path_context_data_module import PathContextDataModule
-from code2seq.model import Code2Seq
-from omegaconf import OmegaConf
+from code2seq.data.path_context_data_module import PathContextDataModule  # noqa: E402
+from code2seq.model import Code2Seq  # noqa: E402
+from omegaconf import OmegaConf  # noqa: E402
 
 SIZES = {
     "embedding_size": 128,

@@ -73,7 +73,14 @@ def test_a_source_that_would_change_is_refused() -> None:
 
 
 BODIES = st.sampled_from(
-    ["pass", "return [\n1]", "x = '''\na\n'''", "if x:\n    return 1\nelse:\n    return 2", "def inner(): pass", "yield"]
+    [
+        "pass",
+        "return [\n1]",
+        "x = '''\na\n'''",
+        "if x:\n    return 1\nelse:\n    return 2",
+        "def inner(): pass",
+        "yield",
+    ]
 )
 
 

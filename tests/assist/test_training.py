@@ -50,7 +50,9 @@ def test_going_on_from_a_model_keeps_its_words_and_starts_good(
     assert train(plan)["figures"]["f1"] > 0.9
     assert read_about(tmp_path / "on")["view"] == read_about(names_model)["view"]
     with pytest.raises(PhloemError, match="keeps its sizes; leave out width"):
-        train(Plan("names", str(small_shards), tmp_path / "other", start=str(names_model), epochs=1, config={"width": 8}))
+        train(
+            Plan("names", str(small_shards), tmp_path / "other", start=str(names_model), epochs=1, config={"width": 8})
+        )
 
 
 def test_a_source_folder_is_mined_on_the_way_and_compiled_once(tmp_path: Path) -> None:
@@ -58,7 +60,8 @@ def test_a_source_folder_is_mined_on_the_way_and_compiled_once(tmp_path: Path) -
     code.mkdir()
     for number in range(40):
         (code / f"m{number}.py").write_text(
-            f"def get_{'abcd'[number % 4]}_{number}(self):\n    v{number} = [{number}]\n    return self.x{number} + v{number}\n"
+            f"def get_{'abcd'[number % 4]}_{number}(self):\n    v{number} = [{number}]\n"
+            f"    return self.x{number} + v{number}\n"
         )
     tiny = {"width": 4, "nodes": 4, "path": 4, "decoder": 8, "least": 1, "training": {"batch_size": 8, "threads": 1}}
     told: list[str] = []
@@ -106,7 +109,7 @@ def test_changed_settings_reach_nested_ones() -> None:
 
 def test_a_part_of_a_dataset_is_spread_over_it() -> None:
     class Numbers:
-        sizes = list(range(10, 20))
+        sizes = tuple(range(10, 20))
 
         def __len__(self) -> int:
             return 10

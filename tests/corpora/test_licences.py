@@ -31,6 +31,7 @@ JDK = b"""/* This code is free software; you can redistribute it and/or modify i
         ("p-1/PKG-INFO", b"Name: p\nClassifier: License :: OSI Approved :: BSD License\n", "BSD-3-Clause"),
         ("p-1.dist-info/METADATA", b"Name: p\nLicense: Apache 2.0\n\nbody", "Apache-2.0"),
         ("p-1/PKG-INFO", b"Name: p\nLicense: see the file\n", ""),
+        ("LICENSE.txt", b"A. HISTORY" + b" x" * 3000 + b"\nPYTHON SOFTWARE FOUNDATION LICENSE VERSION 2", "PSF-2.0"),
         ("p-1/LICENSE", b"All rights reserved.", ""),
         ("p-1/PKG-INFO", b"\xff\xfe\x00", ""),
     ],

@@ -76,7 +76,7 @@ def test_a_damaged_part_and_an_unknown_split_are_named(tmp_path: Path) -> None:
         list(shards.read(folder, "dev"))
     part = next((folder / "train").iterdir())
     part.write_bytes(part.read_bytes()[:-50])
-    with pytest.raises(PhloemError, match="part-00000.parquet cannot be read"):
+    with pytest.raises(PhloemError, match=r"part-00000\.parquet cannot be read"):
         list(shards.read(folder, "train"))
 
 

@@ -3,9 +3,11 @@
 import io
 import os
 import stat
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -117,20 +119,24 @@ def test_hidden_and_vendored_paths() -> None:
 
 
 def test_a_folder_deeper_than_recursion(tmp_path: Path) -> None:
-    here = os.open(tmp_path, os.O_RDONLY)
+    depth = sys.getrecursionlimit() + 200
+    here, home = os.open(tmp_path, os.O_RDONLY), Path.cwd()
     try:
         os.chdir(here)
-        for _ in range(1200):
+        for _ in range(depth):
             os.mkdir("d")
             os.chdir("d")
         Path("a.py").write_bytes(CODE)
         found, skipped = listed(open_source(tmp_path))
         # a path longer than the system takes is named, not followed
         assert len(found) + len(skipped) == 1
+        os.unlink("a.py")
+        for _ in range(depth):
+            os.chdir("..")
+            os.rmdir("d")
     finally:
-        os.chdir(here)
+        os.chdir(home)
         os.close(here)
-        os.chdir(Path(__file__).parent)
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
@@ -164,11 +170,15 @@ def test_links_in_archives_are_skipped(tmp_path: Path) -> None:
 def test_a_zip_bomb_stops_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "FREE_EXPANSION", 1 << 20)
     bomb = open_source(zipped(tmp_path / "bomb.zip", {f"{i}.py": b" " * (1 << 20) for i in range(300)}))
-    read = 0
-    with pytest.raises(Bomb):
+    read: list[int] = []
+
+    def read_all() -> None:
         for entry in bomb.entries(lambda *_: None):
-            read += len(entry.read(2_000_000))
-    assert read < sources.LARGEST_EXPANSION * bomb.path.stat().st_size + (2 << 20)
+            read.append(len(entry.read(2_000_000)))
+
+    with pytest.raises(Bomb):
+        read_all()
+    assert sum(read) < sources.LARGEST_EXPANSION * bomb.path.stat().st_size + (2 << 20)
 
 
 def test_a_member_larger_than_it_says_is_read_to_the_limit(tmp_path: Path) -> None:
@@ -177,10 +187,8 @@ def test_a_member_larger_than_it_says_is_read_to_the_limit(tmp_path: Path) -> No
     path.write_bytes(data)
     [entry] = open_source(path).entries(lambda *_: None)
     assert entry.size == 100
-    try:
+    with suppress(DAMAGED):
         assert len(entry.read(1000)) <= 1000
-    except DAMAGED:
-        pass
 
 
 def test_a_tar_bomb_stops_while_it_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

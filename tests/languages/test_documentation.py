@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phloem.languages.comments import clean
 from phloem.languages.csharp import without_xml
 from phloem.languages.documentation import first_sentence
+
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,7 @@ def test_first_sentence(doc: str, sentence: str) -> None:
     assert first_sentence(doc) == sentence
 
 
+@UNTIMED
 @given(st.text())
 def test_it_is_one_line_and_never_fails(doc: str) -> None:
     sentence = first_sentence(doc)
@@ -68,6 +71,7 @@ def test_it_is_one_line_and_never_fails(doc: str) -> None:
     assert sentence == "" or any(character.isalpha() for character in sentence)
 
 
+@UNTIMED
 @given(st.text(st.sampled_from("<>{}@`*[]()\\. \na:/-!"), max_size=60))
 def test_markup_in_any_order_never_fails(doc: str) -> None:
     assert "\n" not in first_sentence(doc)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phloem.languages.subtokens import split
+
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize(
@@ -71,11 +73,13 @@ def by_character(text: str) -> list[str]:
     return words or [text.lower()]
 
 
+@UNTIMED
 @given(st.text(st.sampled_from("abzABZ_09 .-\n\t"), min_size=1, max_size=30))
 def test_ascii_as_the_rules_say(text: str) -> None:
     assert split(text) == by_character(text)
 
 
+@UNTIMED
 @given(st.text(min_size=1))
 def test_words_are_lower_case_letters_or_the_whole_text(text: str) -> None:
     words = split(text)
@@ -83,6 +87,7 @@ def test_words_are_lower_case_letters_or_the_whole_text(text: str) -> None:
     assert words == [text.lower()] or all(word == word.lower() and word for word in words)
 
 
+@UNTIMED
 @given(st.lists(st.text(st.sampled_from(string.ascii_lowercase), min_size=2, max_size=8), min_size=1, max_size=6))
 def test_splitting_undoes_joining(words: list[str]) -> None:
     assert split("_".join(words)) == words
@@ -90,6 +95,7 @@ def test_splitting_undoes_joining(words: list[str]) -> None:
     assert split("_".join(words).upper()) == words
 
 
+@UNTIMED
 @given(st.text(st.sampled_from("äöüÄÖÜéÉ_1 a"), min_size=1, max_size=12))
 def test_other_scripts_split_as_ascii_does(text: str) -> None:
     to_ascii = str.maketrans("äöüÄÖÜéÉ", "bcdBCDeE")

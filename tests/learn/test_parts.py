@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phloem.learn import optim
@@ -18,6 +18,7 @@ from phloem.learn.prefetch import prefetch
 from phloem.learn.schedules import Place, cosine, linear, staircase, warmed
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(1, 6), max_size=4), min_size=1, max_size=5), st.integers(1, 3), st.integers(0, 99))
 def test_sequence_cross_entropy_against_plain_loops(rows, extra, seed):
     """Words and the first PAD count, further padding does not, and the sum is divided by the number of rows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phloem.measure.calibration import calibration_error, precision_recall, threshold
@@ -18,6 +18,7 @@ def figures(pairs, value):
     return len(flagged), sum(flagged) / len(flagged) if flagged else 1.0, sum(flagged) / total if total else 0.0
 
 
+@settings(deadline=None)
 @given(labelled, st.sampled_from([0.5, 0.8, 1.0]))
 def test_the_largest_threshold_with_the_precision(pairs, precision):
     found = threshold(*map(np.array, zip(*pairs, strict=True)), precision)
@@ -30,6 +31,7 @@ def test_the_largest_threshold_with_the_precision(pairs, precision):
         assert more <= flagged or share < precision
 
 
+@settings(deadline=None)
 @given(labelled)
 def test_the_table_has_every_set_that_a_threshold_can_flag(pairs):
     table = precision_recall(*map(np.array, zip(*pairs, strict=True)))
@@ -53,6 +55,7 @@ def test_probabilities_that_mean_what_they_say_have_no_error():
     assert calibration_error(probability**2, right) > 0.1
 
 
+@settings(deadline=None)
 @given(labelled)
 def test_calibration_error_against_plain_loops(pairs):
     total, bins = 0.0, 5

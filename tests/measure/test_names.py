@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phloem.measure import subtoken_f1
@@ -50,6 +50,7 @@ def plain(pairs):
     return precision, recall, 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(references, names), min_size=1, max_size=20))
 def test_micro_averages_against_plain_loops(pairs):
     sums = subtoken_f1.count_all(*zip(*pairs, strict=True)).sum(axis=0)
@@ -57,6 +58,7 @@ def test_micro_averages_against_plain_loops(pairs):
     assert found == pytest.approx(plain(pairs), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(references, names), min_size=1, max_size=5))
 def test_order_of_a_prediction_does_not_matter_unless_it_joins_to_the_reference(pairs):
     for reference, prediction in pairs:
@@ -72,6 +74,7 @@ def test_exact_match_counts_whole_names():
         exact_match([["a"]], [])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 4))
 def test_accuracy_among_the_first_k(seed, k):
     rng = np.random.default_rng(seed)

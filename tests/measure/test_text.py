@@ -70,6 +70,7 @@ def codenn(reference: list[str], prediction: list[str]) -> float:
 plain_sentences = st.lists(words.filter(str.isalpha), min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(plain_sentences, plain_sentences), min_size=1, max_size=5))
 def test_codenn_bleu_against_plain_loops(pairs):
     found = text.codenn_bleu(*([" ".join(side) for side in sides] for sides in zip(*pairs, strict=True)))

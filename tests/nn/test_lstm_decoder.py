@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .path_batches import random_batch
 from phloem.nn.decoders.lstm import AttentionDecoder, packing
 from phloem.nn.encoders.paths import PathEncoder
 from phloem.nn.models.code2seq import Code2Seq
 from phloem.represent.base import START
 from phloem.represent.path_batch import PathBatch
+
+from .path_batches import random_batch
 
 WIDTH, WORDS = 8, 11
 
@@ -126,7 +129,7 @@ def shuffled(batch: PathBatch, seed: int) -> PathBatch:
     """The contexts of each example in another order."""
     rng = np.random.default_rng(seed)
     bounds = batch.offsets.tolist()
-    order = np.concatenate([rng.permutation(np.arange(a, b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)])
+    order = np.concatenate([rng.permutation(np.arange(a, b)) for a, b in pairwise(bounds)])
     at = torch.from_numpy(order)
     return batch._replace(left=batch.left[at], right=batch.right[at], path=batch.path[at])
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .path_batches import random_batch
 from phloem.nn.dropout import dropout, dropout_mask
-from phloem.nn.encoders.paths import PathEncoder, gather, tanh
+from phloem.nn.encoders.paths import PathEncoder, add_parts, gather, tanh
 from phloem.nn.encoders.trie_lstm import trie_lstm
 from phloem.represent.path_batch import PathBatch, reversed_rows, trie
+
+from .path_batches import random_batch
 
 SIZES = {"width": 6, "nodes": 5, "path": 4, "out": 8}
 
@@ -94,7 +97,7 @@ def test_a_trie_has_one_node_for_every_distinct_prefix(paths: list[list[int]]) -
     assert len(spelled) == len(prefixes)
     assert set(spelled) == prefixes
     assert [spelled[end] for end in made.ends.tolist()] == [tuple(path) for path in paths]
-    for level, (start, stop) in enumerate(zip(made.levels[:-1], made.levels[1:], strict=True)):
+    for level, (start, stop) in enumerate(pairwise(made.levels)):
         assert {len(prefix) for prefix in spelled[start:stop]} == {level + 1}
 
 
@@ -117,6 +120,9 @@ def test_gather_and_tanh_have_numerical_gradients() -> None:
     index = torch.tensor([2, 0, 2, 2])
     assert torch.autograd.gradcheck(lambda t: gather(t, index), (table,))
     assert torch.autograd.gradcheck(tanh, (table,))
+    other, there = torch.randn(2, 3, dtype=torch.float64, requires_grad=True), torch.tensor([1, 1, 0, 1])
+    assert torch.autograd.gradcheck(lambda *tables: add_parts(tables, (index, there)), (table, other))
+    torch.testing.assert_close(add_parts((table, other), (index, there)), table[index] + other[there])
     torch.testing.assert_close(tanh(table), torch.tanh(table))
 
 

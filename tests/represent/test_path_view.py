@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +50,7 @@ def examples(project: str = "shop") -> list[Example]:
 def spelled(view: PathView, batch: PathBatch) -> list[Counter[tuple[str, str, str]]]:
     """The contexts of each example, written out from the batch's ids."""
     ends = [*batch.bag_offsets.tolist(), len(batch.bag_ids)]
-    values = [
-        "|".join(view.values.words[s] for s in batch.bag_ids[a:b].tolist())
-        for a, b in zip(ends[:-1], ends[1:], strict=True)
-    ]
+    values = ["|".join(view.values.words[s] for s in batch.bag_ids[a:b].tolist()) for a, b in pairwise(ends)]
     paths = [
         "|".join(view.nodes.words[n] for n in row[:length].tolist())
         for row, length in zip(batch.paths, batch.path_lengths.tolist(), strict=True)
@@ -62,7 +60,7 @@ def spelled(view: PathView, batch: PathBatch) -> list[Counter[tuple[str, str, st
         for left, path, right in zip(batch.left.tolist(), batch.path.tolist(), batch.right.tolist(), strict=True)
     ]
     bounds = batch.offsets.tolist()
-    return [Counter(found[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [Counter(found[a:b]) for a, b in pairwise(bounds)]
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -111,7 +109,7 @@ def test_summaries_leave_out_functions_without_documentation(tmp_path: Path) -> 
 
 def test_words_of_a_summary() -> None:
     assert summary_words("Don't return `get_name(x)` of an HTTPRequest, 3 times! And so on.") == (
-        "don't return get name x of an http request 3 times".split()
+        ["don't", "return", "get", "name", "x", "of", "an", "http", "request", "3", "times"]
     )
 
 
@@ -125,7 +123,7 @@ def test_unknown_words_labels_and_values_are_unk() -> None:
 
 
 def test_vocabularies_hold_the_most_frequent_words_in_a_stated_order() -> None:
-    counts = Counter("b b a a c".split())
+    counts = Counter(["b", "b", "a", "a", "c"])
     assert Vocabulary.most_frequent(counts, INPUTS).words == (*INPUTS, "a", "b", "c")
     assert Vocabulary.most_frequent(counts, INPUTS, limit=1).words == (*INPUTS, "a")
     assert Vocabulary.most_frequent(counts, INPUTS, least=2).words == (*INPUTS, "a", "b")

@@ -43,7 +43,9 @@ def test_a_function_is_read_token_by_token_without_comments_docstring_and_separa
 
 
 def test_the_own_name_is_hidden_in_inner_functions_too(examples):
-    assert " ".join(Subtokens().of(examples[1])) == "def METHOD_NAME path def inner return METHOD_NAME path return inner"
+    assert (
+        " ".join(Subtokens().of(examples[1])) == "def METHOD_NAME path def inner return METHOD_NAME path return inner"
+    )
 
 
 def test_a_string_that_spells_the_name_is_hidden():
@@ -59,7 +61,7 @@ def test_only_the_first_subtokens_of_a_token_count():
 def test_java_is_read_alike():
     source = b"class A { /** Doc. */ public int getSize() { // why\n return this.size + 1; } }"
     example = examples_of(source, by_name("java"))[0]
-    assert Subtokens().of(example) == "public int METHOD_NAME return this size + 1".split()
+    assert Subtokens().of(example) == ["public", "int", "METHOD_NAME", "return", "this", "size", "+", "1"]
 
 
 def fitted(examples, **changes) -> TokenView:

@@ -19,9 +19,10 @@ from phloem.serve.examples import FOLDER
 def _train(task: str, out: Path, data: Path) -> Path:
     from phloem.assist.training import Plan, train
 
-    training = {"warmup_steps": 0, "batch_size": 16, "bucket": 1, "average": None, "learning_rate": 1e-2, "evaluate_every": 12}
-    config = {"contexts": 40, "least": 1, "width": 24, "nodes": 16, "path": 24, "decoder": 48, "drop": 0.0, "output_drop": 0.1}
-    train(Plan(task, str(data), out, ("python",), epochs=12, config={**config, "training": training}))
+    training = {"batch_size": 16, "bucket": 1, "learning_rate": 1e-2, "warmup_steps": 0, "average": None}
+    sizes = {"contexts": 40, "least": 1, "width": 24, "nodes": 16, "path": 24, "decoder": 48}
+    config = {**sizes, "drop": 0.0, "output_drop": 0.1, "training": {**training, "evaluate_every": 12}}
+    train(Plan(task, str(data), out, ("python",), epochs=12, config=config))
     return out
 
 
@@ -43,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> list[phloem.assist.mode
             for verb, body in verbs.items():
                 arguments = "self, value" if verb == "set" else "self"
                 doc = f"{verb.capitalize()} the {noun} of it."
-                code = f"    def {verb}_{noun}({arguments}):\n        \"\"\"{doc}\"\"\"\n"
+                code = f'    def {verb}_{noun}({arguments}):\n        """{doc}"""\n'
                 code += f"        count_{project}_{i} = {project * 10 + i}\n        {body.format(noun)}\n"
                 functions.append(code)
         (folder / "thing.py").write_text(f"class Thing{project}:\n" + "\n".join(functions))

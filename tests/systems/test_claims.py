@@ -98,9 +98,7 @@ def test_lower_is_better_turns_the_difference_round():
     lower, higher = (
         Outcome({"perplexity": np.stack([mean + rng.random(50), np.ones(50)], axis=1)}) for mean in (1.0, 2.0)
     )
-    decision = decide(
-        Clause("c", "perplexity", "low", "high", 0.5), PERPLEXITY, {"low": [lower], "high": [higher]}
-    )
+    decision = decide(Clause("c", "perplexity", "low", "high", 0.5), PERPLEXITY, {"low": [lower], "high": [higher]})
     assert decision.verdict == "confirmed"
     assert decision.value == pytest.approx(decision.values["high"][0] - decision.values["low"][0])
 
@@ -134,8 +132,8 @@ def test_f1_is_that_of_summed_counts():
 def test_budgets_are_minutes_where_they_are_asked_for():
     sizes = {"smoke": 3, "laptop": 5.0, "paper": 60}
     assert scale_of("smoke").budget(**sizes) == {"epochs": 3}
-    assert scale_of("laptop").budget(**sizes) == {"minutes": 5.0}
-    assert scale_of("laptop", minutes=0.5).budget(**sizes) == {"minutes": 0.5}
+    assert scale_of("laptop").budget(**sizes) == {"minutes": 5.0, "clock": "processor"}
+    assert scale_of("laptop", minutes=0.5).budget(**sizes) == {"minutes": 0.5, "clock": "processor"}
     assert scale_of("paper").budget(**sizes) == {"epochs": 60}
     assert scale_of("paper", seeds=[7]).seeds == (7,)
 

@@ -65,7 +65,7 @@ def test_a_result_says_what_was_measured(bench, tmp_path):
         "laptop",
         "confirmed",
     )
-    assert result["budget"] == {"minutes": 2.0, "runs": 6}
+    assert result["budget"] == {"minutes": 2.0, "clock": "processor", "runs": 6}
     (clause,) = result["clauses"]
     assert clause["arms"] == ["good", "the bad"]
     assert len(clause["values"]["good"]) == 3

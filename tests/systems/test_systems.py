@@ -1,9 +1,11 @@
 """The systems: cards, recipes, and the smoke scale of each claim, which runs end to end and learns."""
 
+import pyarrow as pa
 import pytest
 import torch
 
 from phloem import systems
+from phloem.corpora import shards
 from phloem.corpora.examples import examples_of
 from phloem.errors import PhloemError
 from phloem.languages import by_name
@@ -11,7 +13,7 @@ from phloem.represent.path_batch import PathBatch
 from phloem.systems import reproduce
 from phloem.systems.claims import scale_of
 from phloem.systems.recipes import RECIPES
-from phloem.systems.understanding.code2seq_claim import ABLATION, _drawn, contenders
+from phloem.systems.understanding.code2seq_claim import ABLATION, Corpus, contenders, drawn
 from phloem.tasks.accessors import accessors
 
 ROWS = {"code2seq": "S001", "tbcnn": "S033", "seq2seq": "S048"}
@@ -91,9 +93,9 @@ def test_the_ablation_reads_ends_but_no_paths():
 def test_a_smaller_draw_is_part_of_a_larger_one():
     source = "".join(f"def f{i}(a):\n    return a + {i}\n" for i in range(40)).encode()
     examples = examples_of(source, by_name("python"))
-    small, large = (_drawn(iter(examples), count) for count in (5, 20))
+    small, large = (drawn(iter(examples), count) for count in (5, 20))
     assert [one.name for one in small] == [one.name for one in large[:5]]
-    assert _drawn(iter(examples[::-1]), 5)[0].name == small[0].name
+    assert drawn(iter(examples[::-1]), 5)[0].name == small[0].name
 
 
 def test_generated_accessors_do_not_leak_between_splits():
@@ -101,3 +103,17 @@ def test_generated_accessors_do_not_leak_between_splits():
     assert not names["train"] & names["test"]
     words = {word for one in accessors("train") for word in one.name.split("_")}
     assert {word for one in accessors("test") for word in one.name.split("_")} <= words
+
+
+def test_every_contender_reads_the_same_functions_of_a_corpus(tmp_path):
+    source = "".join(f"def f{i}(a):\n    return a + {i}\n" for i in range(30)).encode()
+    examples = examples_of(source, by_name("python"), project="p")
+    for split in shards.SHARD_SPLITS:
+        shards.write_part(tmp_path, split, 0, pa.Table.from_batches([shards.to_batch(examples)]))
+    shards.write_json(tmp_path / "corpus.json", {"format": shards.FORMAT_VERSION})
+    few, more = Corpus(tmp_path, train=5, validation=8), Corpus(tmp_path, train=8, validation=None)
+    assert [one.name for one in few.functions("train")] == [one.name for one in more.functions("train")][:5]
+    assert len(list(few.functions("validation"))) == 8
+    assert len(list(more.functions("validation"))) == 30
+    assert few.facts()["train"] == 5
+    assert more.facts()["validation"] == "all"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -125,6 +125,7 @@ functions = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(functions, st.integers(0, 5))
 def test_swapped_names_are_of_the_project_and_different(pairs, seed):
     examples = [SimpleNamespace(project=project, name=name) for project, name in pairs]

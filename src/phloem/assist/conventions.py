@@ -10,7 +10,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-CAMEL = frozenset({"java", "javascript", "typescript", "php"})
+CAMEL = frozenset({"java", "javascript", "typescript", "tsx", "php"})
 EITHER = frozenset({"cpp", "go"})  # follow the present name where it shows a style
 
 # Names that a language, a test framework or a well-known interface calls by this very spelling.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -94,6 +95,76 @@ def mine(
         f"duplicates removed: {report.exact_duplicates:,} exact, {report.near_duplicates:,} near; "
         f"{report.broken:,} files with syntax errors; {report.seconds:.1f} s{', resumed' if report.resumed else ''}"
     )
+
+
+Folder = Annotated[str | None, typer.Option("--data", metavar="DIR", help="The data folder (default: PHLOEM_DATA).")]
+
+
+@data.command("list")
+def list_sets(
+    folder: Folder = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the known data sets, present or not, with their licences.
+
+    [bold]Examples[/bold]
+
+    phloem data list --data ~/data
+    """
+    from phloem.corpora import datasets
+
+    place = datasets.folder(folder)
+    rows = [
+        {
+            "name": each.name,
+            "title": each.title,
+            "licence": each.licence,
+            "splits": {file.split: file.examples for file in each.files},
+            "here": place is not None and all((place / file.file).is_file() for file in each.files),
+        }
+        for each in datasets.known(folder)
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        typer.echo(f"{'here' if row['here'] else '-':5} {row['name']:24} {row['licence']:14} {row['title']}")
+
+
+@data.command("where")
+def where_set(name: Annotated[str, typer.Argument(metavar="NAME")], folder: Folder = None) -> None:
+    """Print the folder of a data set; a missing one is named with its source.
+
+    [bold]Examples[/bold]
+
+    phloem data where arc_1d
+    """
+    from phloem.corpora import datasets
+
+    typer.echo(datasets.where(name, folder))
+
+
+@data.command("check")
+def check_sets(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="All without names.")] = None,
+    folder: Folder = None,
+) -> None:
+    """Compare the files of data sets with the manifest: presence, size, SHA-256. Exit 1 if one is missing or differs.
+
+    [bold]Examples[/bold]
+
+    phloem data check --data ~/data
+    """
+    from phloem.corpora import datasets
+
+    found = datasets.check(names, folder)
+    for each in found:
+        if each.problem:
+            typer.echo(f"{each.file} {each.problem}")
+    bad = sum(each.problem is not None for each in found)
+    typer.echo(f"{len(found) - bad} of {len(found)} files are as the manifest says")
+    if bad:
+        raise typer.Exit(1)
 
 
 def _fetched(name: str, given: MineSettings) -> tuple[list[str], MineSettings]:

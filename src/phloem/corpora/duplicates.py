@@ -16,7 +16,8 @@ other.
 The hashing is NumPy's over all functions of a batch at once, straight from the tree arrays. The well-kept libraries
 (datasketch, rensa) want a list of strings for each function, and making it takes most of the time: on 1,898 methods of
 java.base 35 µs a method here, exact hashes included, and 76 µs with rensa, 66 of them for the lists.
-An index of a million functions holds about 150 MB: 64 bytes of minima and 8 × 8 bytes of bands each.
+An index of a million functions holds about 150 MB (64 bytes of minima and 8 × 8 bytes of bands each), 236 MB at most
+while it grows; a million functions took 10 s to compare.
 """
 
 from __future__ import annotations

@@ -98,9 +98,10 @@ def ray(units: Iterator[Unit], workers: int) -> Results:
         raise MissingExtra("cluster", "ray") from error
     started = not cluster.is_initialized()
     if started:
-        address = os.environ.get("RAY_ADDRESS")
-        settings = {} if address else {"num_cpus": workers, "include_dashboard": False}
-        cluster.init(address=address, log_to_driver=False, logging_level="error", **settings)
+        if "RAY_ADDRESS" in os.environ:
+            cluster.init(log_to_driver=False)
+        else:
+            cluster.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
     try:
         task = cluster.remote(num_cpus=1, max_retries=3)(parse)
         width = UNITS_A_WORKER * int(cluster.cluster_resources().get("CPU", workers)) + 1

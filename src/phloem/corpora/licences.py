@@ -97,8 +97,8 @@ def _of_metadata(text: str) -> str:
 def _of_text(text: str) -> str:
     flat = re.sub(r"[\s#*]+", " ", text.lower())
     start = flat[:1500]
-    # the title or the first sentences decide; a BSD text says what it is only at its end
+    # the title or the first sentences decide; BSD's says what it is only at its end, Python's after its history
     for pattern, identifier in _TEXTS:
-        if re.search(pattern, flat if identifier.startswith("BSD") else start):
+        if re.search(pattern, flat if identifier.startswith(("BSD", "PSF")) else start):
             return identifier
     return ""

@@ -5,9 +5,10 @@
     parse   units of files in worker processes (or on a Ray cluster), results in the order of the listing
     write   for each chunk of units: drop duplicates of what came before, write a part for each split
 
-Memory is bounded by the chunk and the units in flight, plus 150 bytes a function for finding duplicates. Content and
-order depend on the input and the settings only, never on the number of workers. A killed run is resumed by the same
-call: finished chunks are remembered in `DIR/.mining` with the fingerprints that later chunks are compared with.
+Memory is bounded by the chunk and the units in flight, plus 150 bytes a function for finding duplicates (a gibibyte
+lasts for about three million functions). Content and order depend on the input and the settings only, never on the
+number of workers. A killed run is resumed by the same call: finished chunks are remembered in `DIR/.mining` with the
+fingerprints that later chunks are compared with.
 """
 
 from __future__ import annotations

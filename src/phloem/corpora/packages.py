@@ -21,11 +21,18 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import InvalidVersion, Version
 
 from phloem.errors import PhloemError
@@ -68,33 +75,30 @@ def fetch(text: str, folder: Path, *, prefer: Literal["wheel", "sdist"] = "wheel
     The preferred kind comes first, the other where the index has none of it. Raises PhloemError with the reason."""
     wanted = parse_requirement(text)
     folder.mkdir(parents=True, exist_ok=True)
-    if (known := _fetched(wanted, folder, prefer)) is not None:
-        return known
-    steps = [_fetch_wheel, _fetch_sdist] if prefer == "wheel" else [_fetch_sdist, _fetch_wheel]
+    fetchers = {"wheel": _fetch_wheel, "sdist": _fetch_sdist}
     reasons = []
-    for step in steps:
+    for kind in sorted(fetchers, key=lambda kind: kind != prefer):
         try:
-            return step(wanted, folder)
+            return _fetched(wanted, folder, kind) or fetchers[kind](wanted, folder)
         except PhloemError as error:
             reasons.append(str(error))
     raise PhloemError(f"cannot fetch {wanted}: {'; '.join(reasons)}")
 
 
-def _fetched(wanted: Requirement, folder: Path, prefer: str) -> Path | None:
+def _fetched(wanted: Requirement, folder: Path, kind: str) -> Path | None:
     """A pinned package that lies in the folder already; without a pin the index is asked which is the newest."""
     if wanted.version is None:
         return None
-    name, version = canonicalize_name(wanted.name), Version(wanted.version)
-    found = {}
+    try:
+        pinned = canonicalize_name(wanted.name), Version(wanted.version)
+    except InvalidVersion as error:
+        raise PhloemError(f"{wanted.version} is not a version") from error
     for file in sorted(folder.iterdir()):
-        try:
-            if parse_sdist_filename(file.name) == (name, version):
-                found["sdist"] = file
-        except InvalidSdistFilename:
-            parts = file.name.split("-")
-            if file.suffix == ".whl" and canonicalize_name(parts[0]) == name and parts[1] == wanted.version:
-                found["wheel"] = file
-    return found.get(prefer) or next(iter(found.values()), None)
+        with suppress(InvalidSdistFilename, InvalidWheelFilename, InvalidVersion):
+            named = parse_sdist_filename(file.name) if kind == "sdist" else parse_wheel_filename(file.name)[:2]
+            if named == pinned:
+                return file
+    return None
 
 
 def _fetch_wheel(wanted: Requirement, folder: Path) -> Path:
@@ -133,11 +137,7 @@ def _fetch_sdist(wanted: Requirement, folder: Path) -> Path:
 def _choose(found: list[_Sdist], wanted: Requirement) -> _Sdist | None:
     """The pinned version, or the newest release that is neither yanked nor a pre-release."""
     if wanted.version is not None:
-        try:
-            version = Version(wanted.version)
-        except InvalidVersion as error:
-            raise PhloemError(f"{wanted.version} is not a version") from error
-        return next((sdist for sdist in found if sdist.version == version), None)
+        return next((sdist for sdist in found if sdist.version == Version(wanted.version)), None)
     released = [sdist for sdist in found if not sdist.yanked and not sdist.version.is_prerelease]
     return max(released, key=lambda sdist: sdist.version, default=None)
 

@@ -21,7 +21,7 @@ def by_project(sizes: Mapping[str, int], seed: int) -> dict[str, str]:
     """Project → split for at least three projects; every split gets one.
 
     In the order of their hashes, a project goes to test while it fits into a tenth of the bytes, else to validation
-    likewise, else to train: so that the held-out tenths hold many projects and no giant."""
+    likewise, else to train: so that the held-out tenths are full, and a giant is trained on."""
     order = sorted(sizes, key=lambda name: (_draw(name, seed), name))
     room = {"test": HELD_OUT * sum(sizes.values()), "validation": HELD_OUT * sum(sizes.values())}
     split: dict[str, str] = {}

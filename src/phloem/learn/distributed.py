@@ -56,7 +56,7 @@ class Processes:
         self.accelerator: Any = None
         if self.world > 1:
             try:
-                from accelerate import Accelerator  # type: ignore[import-untyped]
+                from accelerate import Accelerator
             except ImportError as error:
                 raise MissingExtra("cluster", "accelerate") from error
             self.accelerator = Accelerator(cpu=self.device.type == "cpu")
@@ -85,7 +85,7 @@ class Processes:
         """What the first process says."""
         if self.accelerator is None:
             return value
-        from accelerate.utils import broadcast_object_list  # type: ignore[import-untyped]
+        from accelerate.utils import broadcast_object_list
 
         return broadcast_object_list([value])[0]
 

@@ -16,6 +16,7 @@ FREE = frozenset(
     {
         "epochs",
         "minutes",
+        "clock",
         "patience",
         "evaluate_every",
         "evaluate_unit",
@@ -34,12 +35,14 @@ class TrainingSettings:
 
     `minutes` counts the time of training steps, over all resumed parts of a run; evaluation and writing are not
     counted, so that contenders with slow decoders get the same training. A time budget, and `cosine` or `linear` over
-    one, make the number of steps and the rates depend on the machine; everything else is a function of the seed.
+    one, make the number of steps and the rates depend on the machine; everything else is a function of the seed. On
+    a machine that others use too, the processor's `clock` keeps contenders equal: it stands still while others run.
     """
 
     seed: int = 0
     epochs: int | None = None
     minutes: float | None = None
+    clock: Literal["wall", "processor"] = "wall"  # the processor's counts the time of all threads of this process
     batch_size: int = 64  # of all processes together
     bucket: int = 1  # runs of this many batches are sorted by size
     optimizer: str = "adam"  # one of OPTIMIZERS
@@ -77,6 +80,7 @@ class TrainingSettings:
             ("optimizer", self.optimizer, OPTIMIZERS),
             ("schedule", self.schedule, SCHEDULES),
             ("evaluate_unit", self.evaluate_unit, ("epochs", "steps")),
+            ("clock", self.clock, ("wall", "processor")),
         ):
             if value not in known:
                 raise PhloemError(f"unknown {name} {value!r}: take one of {', '.join(known)}")

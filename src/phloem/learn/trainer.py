@@ -89,14 +89,15 @@ def train(
     parallel = run.processes.wrap(model)
     shares = Shares(dataset, run.processes.rank, run.processes.world)
     batches = prefetch(batches_from(shares, settings, run.history.step))
+    clock = time.process_time if settings.clock == "processor" else time.monotonic
     with Interruption() as interruption, closing(batches):
         written = time.monotonic()
         while not run.finished():
-            started = time.monotonic()
+            started = clock()
             batch, weight = next(batches)
             loss = run.train_step(parallel, objective, place(batch, run.processes.device), weight)
             run.history.step += 1
-            run.history.seconds += time.monotonic() - started
+            run.history.seconds += clock() - started
             run.history.seconds, signalled = run.processes.agree((run.history.seconds, interruption.signal))
             run.report(loss, progress)
             if evaluate is not None and (run.evaluation_due() or run.finished()):

@@ -7,7 +7,7 @@ of the original pad lines with spaces to a fixed number of contexts; empty field
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -76,7 +76,7 @@ def _written_paths(paths: Int32[np.ndarray, "paths nodes"], names: list[str]) ->
         sample, kind = distinct_rows(half)
         written = ["".join(["|" + names[label] for label in row if label >= 0]) for row in half[sample].tolist()]
         halves.append(np.array(written, object)[kind])
-    return np.array([f",{first[1:]}{last}," for first, last in zip(*halves, strict=True)], object)
+    return np.array([f",{(first + last)[1:]}," for first, last in zip(*halves, strict=True)], object)
 
 
 def write(contexts: Contexts, targets: Sequence[str], labels: Labels, file: TextIO) -> int:
@@ -105,7 +105,7 @@ def read(path: Path, malformed: Malformed | None = None) -> Iterator[TextExample
         raise PhloemError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _bounded_lines(readline) -> Iterator[bytes | None]:  # type: ignore[no-untyped-def]
+def _bounded_lines(readline: Callable[[int], bytes]) -> Iterator[bytes | None]:
     """Lines, None for one that is too long."""
     while line := readline(LONGEST_LINE):
         if line.endswith(b"\n") or len(line) < LONGEST_LINE:
@@ -121,6 +121,10 @@ def parse(line: str, number: int, malformed: Malformed) -> TextExample | None:
     if not line.strip():
         return None
     head, *fields = line.rstrip("\r\n").split(" ")
+    target = tuple(part for part in head.split("|") if part)
+    if not target:
+        malformed.add(number, lines=1)
+        return None
     contexts: list[TextContext] = []
     for text in fields:
         if not text:
@@ -130,8 +134,7 @@ def parse(line: str, number: int, malformed: Malformed) -> TextExample | None:
             contexts.append((parts[0], tuple(parts[1].split("|")), parts[2]))
         else:
             malformed.add(number, contexts=1)
-    target = tuple(part for part in head.split("|") if part)
-    if not target or not contexts:
+    if not contexts:
         malformed.add(number, lines=1)
         return None
     return TextExample(target, contexts)

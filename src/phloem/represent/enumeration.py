@@ -32,13 +32,13 @@ class Enumeration(NamedTuple):
 
 
 class _Cells(NamedTuple):
-    """Non-empty cells; the partners of a cell are order[first : first + count]."""
+    """Non-empty cells; the partners of a cell are order[first : first + size]."""
 
     leaf: Int64[np.ndarray, "cells"]
     up: Int64[np.ndarray, "cells"]
     down: Int64[np.ndarray, "cells"]
     first: Int64[np.ndarray, "cells"]
-    count: Int64[np.ndarray, "cells"]
+    size: Int32[np.ndarray, "cells"]
     order: Int64[np.ndarray, "leaves"]
     offsets: Int64[np.ndarray, "examples+1"]  # cells of each example
 
@@ -111,14 +111,14 @@ def _last_in_width(forest: Forest, width: int) -> Int32[np.ndarray, "nodes"]:
     """The last sibling after each node whose child index is at most `width` greater."""
     sibling = forest.next_sibling()
     reach = sibling
-    if forest.index is None:
+    if forest.child_number is None:
         for _ in range(width - 1):
             reach = sibling[reach]
         return reach
     reach = np.arange(len(sibling), dtype=np.int32)
     while True:
         further = sibling[reach]
-        near = (further != reach) & (forest.index[further] - forest.index <= width)
+        near = (further != reach) & (forest.child_number[further] - forest.child_number <= width)
         if not near.any():
             return reach
         reach = np.where(near, further, reach)
@@ -140,14 +140,14 @@ def _chosen(
     cells: _Cells, limit: int | None, rng: np.random.Generator
 ) -> tuple[Int64[np.ndarray, "contexts"], Int64[np.ndarray, "contexts"], Int64[np.ndarray, "examples+1"]]:
     """The contexts to make: their cells, their ranks within their cells, and the offsets of examples."""
-    total = np.concatenate([[0], np.cumsum(cells.count, dtype=np.int64)])
+    total = np.concatenate([[0], np.cumsum(cells.size, dtype=np.int64)])
     before = total[cells.offsets]
     sizes = np.diff(before)
-    over = np.flatnonzero(sizes > limit) if limit is not None else []
-    if not len(over):
-        cell = np.repeat(np.arange(len(cells.count)), cells.count)
+    over = np.flatnonzero(sizes > limit) if limit is not None else np.zeros(0, np.int64)
+    if limit is None or not len(over):
+        cell = np.repeat(np.arange(len(cells.size)), cells.size)
         return cell, np.arange(len(cell)) - total[cell], before
-    small = cells.count.copy()
+    small = cells.size.copy()
     for example in over:
         small[cells.offsets[example] : cells.offsets[example + 1]] = 0
     cell = np.repeat(np.arange(len(small)), small)

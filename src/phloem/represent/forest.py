@@ -55,7 +55,7 @@ class Forest(NamedTuple):
     values: list[str]
     leaf_offsets: Int64[np.ndarray, "examples+1"]
     span: Int32[np.ndarray, "leaves 2"]  # bytes of each terminal in its function's source
-    index: Int32[np.ndarray, "nodes"] | None = None  # child indices, where siblings do not count 0, 1, 2 …
+    child_number: Int32[np.ndarray, "nodes"] | None = None  # child indices, where siblings do not count 0, 1, 2 …
 
     def depth(self) -> Int32[np.ndarray, "nodes"]:
         """Edges to the root: nodes before, less those that are closed by then."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from phloem.represent.java_parser import NOWHERE, Comment, JavaNode
+from phloem.represent.java_translation import NOWHERE, Comment, JavaNode
 
 
 def attribute_comments(root: JavaNode, comments: list[Comment], source: bytes) -> None:

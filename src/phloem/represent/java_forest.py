@@ -15,9 +15,11 @@ import numpy as np
 
 from phloem.languages import by_name
 from phloem.languages.example import Example
+from phloem.languages.tree import ERROR, MISSING
 from phloem.represent.forest import MOST_CHILD_INDEX, Forest
 from phloem.represent.java_comments import attribute_comments
-from phloem.represent.java_parser import JavaNode, java_method
+from phloem.represent.java_parser import java_method
+from phloem.represent.java_translation import JavaNode
 from phloem.represent.labels import Labels
 from phloem.represent.preset import PathPreset
 from phloem.represent.values import KEPT_NUMBERS, NUMBER
@@ -25,9 +27,7 @@ from phloem.represent.values import KEPT_NUMBERS, NUMBER
 _INDEXED = frozenset({"AssignExpr", "ArrayAccessExpr", "FieldAccessExpr", "MethodCallExpr"})
 
 # Abbreviations of the released data's node vocabulary; other classes keep their names.
-_SHORT = dict(
-    pair.split("=")
-    for pair in """
+_ABBREVIATIONS = """
     ArrayAccessExpr=ArAc ArrayBracketPair=ArBr ArrayCreationExpr=ArCr ArrayCreationLevel=ArCrLvl
     ArrayInitializerExpr=ArIn ArrayType=ArTy AssertStmt=Asrt AssignExpr:and=AsAn AssignExpr:assign=As
     AssignExpr:lShift=AsLS AssignExpr:minus=AsMi AssignExpr:or=AsOr AssignExpr:plus=AsP AssignExpr:rem=AsRe
@@ -51,8 +51,8 @@ _SHORT = dict(
     UnaryExpr:posDecrement=PosDec UnaryExpr:posIncrement=PosInc UnaryExpr:positive=Pos UnaryExpr:preDecrement=PreDec
     UnaryExpr:preIncrement=PreInc UnionType=Unio VariableDeclarationExpr=VDE VariableDeclarator=VD
     VariableDeclaratorId=VDID VoidType=Void WhileStmt=While WildcardType=Wild
-    """.split()
-)
+"""
+SHORT: dict[str, str] = dict(re.findall(r"(\S+)=(\S+)", _ABBREVIATIONS))
 
 
 def java_parser_forest(examples: Sequence[Example], preset: PathPreset, labels: Labels) -> Forest:
@@ -60,9 +60,10 @@ def java_parser_forest(examples: Sequence[Example], preset: PathPreset, labels: 
     rows = _Rows(labels, preset)
     offsets = [0]
     for example in examples:
-        method, comments = java_method(example, by_name(example.language))
-        attribute_comments(method, comments, example.tree.source)
-        rows.add(method, example)
+        if not (example.tree.flags & (ERROR | MISSING)).any():  # JavaParser reads no broken code
+            method, comments = java_method(example, by_name(example.language))
+            attribute_comments(method, comments, example.tree.source)
+            rows.add(method, example)
         offsets.append(len(rows.leaves))
     return Forest(
         parent=np.array(rows.parent, np.int32),
@@ -75,7 +76,7 @@ def java_parser_forest(examples: Sequence[Example], preset: PathPreset, labels: 
         values=list(rows.values),
         leaf_offsets=np.array(offsets, np.int64),
         span=np.array(rows.span, np.int32).reshape(-1, 2),
-        index=np.array(rows.index, np.int32),
+        child_number=np.array(rows.index, np.int32),
     )
 
 
@@ -122,11 +123,13 @@ class _Rows:
             stack.append((None, number, 0))
             first: dict[tuple[int, int], int] = {}
             indices = [first.setdefault((child.begin, child.end), i) for i, child in enumerate(node.children)]
-            stack.extend((child, number, i) for child, i in zip(reversed(node.children), reversed(indices), strict=True))
+            stack.extend(
+                (child, number, i) for child, i in zip(reversed(node.children), reversed(indices), strict=True)
+            )
 
     def _labels(self, node: JavaNode, index: int) -> None:
         type_ = node.label_type
-        short = _SHORT.get(type_, type_)
+        short = SHORT.get(type_, type_)
         above = node.parent.type if node.parent is not None else ""
         self.up.append(self.label(short, index if above in _INDEXED else None))
         self.down.append(self.label(short, index if node.type in _INDEXED else None))

@@ -30,6 +30,10 @@ class Trie(NamedTuple):
     levels: tuple[int, ...]
     ends: Int64[Tensor, " paths"]
 
+    def to(self, device: torch.device | str) -> Trie:
+        """The trie on another device."""
+        return Trie(self.label.to(device), self.parent.to(device), self.levels, self.ends.to(device))
+
 
 class PathBatch(NamedTuple):
     """The contexts of example b are `offsets[b]:offsets[b + 1]`; `left` and `right` index bags, `path` indexes paths.
@@ -55,13 +59,7 @@ class PathBatch(NamedTuple):
         """The batch on another device."""
         if torch.device(device) == self.offsets.device:
             return self
-        return PathBatch(*(_move(part, device) for part in self))
-
-
-def _move(part: Tensor | Trie, device: torch.device | str) -> Tensor | Trie:
-    if isinstance(part, Tensor):
-        return part.to(device, non_blocking=True)
-    return Trie(part.label.to(device), part.parent.to(device), part.levels, part.ends.to(device))
+        return PathBatch._make(part.to(device) for part in self)
 
 
 def ragged_positions(

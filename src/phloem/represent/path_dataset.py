@@ -105,7 +105,7 @@ def stored_order(
     counts = np.asarray(counts, np.int64)
     starts = np.cumsum(counts) - counts
     order, offsets = ragged_positions(starts, np.minimum(counts, keep))
-    for row in np.flatnonzero(counts > fixed):
+    for row in np.flatnonzero(counts > fixed).tolist():
         shuffled = np.random.default_rng(seeds[row]).permutation(counts[row])[:keep]
         order[offsets[row] : offsets[row + 1]] = starts[row] + shuffled
     return order, offsets

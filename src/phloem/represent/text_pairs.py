@@ -133,8 +133,12 @@ class PairView:
         return self.target.decode(units)
 
     def state(self) -> dict[str, Any]:
-        return {"size": self.size, "source": self.source.to_str(), "target": self.target.to_str()}
+        """What `from_state` needs; JSON can hold it."""
+        sides = {"source": self._source, "target": self._target}
+        return {"size": self.size, **{side: units and units.to_str() for side, units in sides.items()}}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        return cls(state["size"], Tokenizer.from_str(state["source"]), Tokenizer.from_str(state["target"]))
+        """The view that a `state` describes."""
+        source, target = (state[side] and Tokenizer.from_str(state[side]) for side in ("source", "target"))
+        return cls(state["size"], source, target)

@@ -38,8 +38,9 @@ LABELS = {
     "python": "Python", "ruby": "Ruby", "rust": "Rust", "tsx": "TSX", "typescript": "TypeScript",
 }  # fmt: skip
 # Named nodes that read as keywords.
-KEYWORDS = {"true", "false", "none", "null", "nil", "self", "this", "super", "primitive_type", "predefined_type",
-            "boolean_type", "integral_type", "floating_point_type", "void_type", "implicit_type", "modifier"}  # fmt: skip
+KEYWORDS = {"true", "false", "none", "null", "nil", "self", "this", "super", "modifier"}
+KEYWORDS |= {"primitive_type", "predefined_type", "boolean_type", "integral_type", "floating_point_type"}
+KEYWORDS |= {"void_type", "implicit_type"}
 MAX_FUNCTIONS = 300  # of one request that models are asked about: seconds, not minutes
 ERROR_KIND = 65535
 

@@ -221,6 +221,7 @@ def run(
 
 
 def _load(names: Sequence[str] | None) -> list[Predictor]:
-    from phloem.assist.models import load, pretrained
+    from phloem.assist.library import pretrained
+    from phloem.assist.models import load
 
     return [load(name) for name in (pretrained() if names is None else names)]

@@ -49,9 +49,10 @@ class Scale:
         return self.name == "smoke"
 
     def budget(self, *, smoke: int, laptop: float, paper: int) -> dict[str, Any]:
-        """Of training each run: minutes; at the smoke and paper scales epochs, so that a slow machine does the same."""
+        """Of training each run: minutes of the processor; at the smoke and paper scales epochs, so that a slow machine
+        does the same."""
         if self.minutes is not None or self.name == "laptop":
-            return {"minutes": self.minutes or laptop}
+            return {"minutes": self.minutes or laptop, "clock": "processor"}
         return {"epochs": smoke if self.smoke else paper}
 
 

@@ -178,6 +178,8 @@ def _run(
     units = {name: np.round(parts, 6).tolist() for name, parts in outcome.units.items()}
     kept = {"fingerprint": key, "arm": arm.name, "seed": seed, "settings": dict(arm.settings)}
     _write(file, {**kept, "units": units, "untrained": outcome.untrained, "facts": outcome.facts}, indent=None)
+    for checkpoint in job.folder.rglob("*.safetensors"):  # of no use to a run that is done; its log stays
+        checkpoint.unlink()
     tell(1.0)
     return outcome
 

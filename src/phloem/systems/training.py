@@ -26,7 +26,7 @@ TRIAL = 0.1  # of the budget, for each of several learning rates
 def compiled(view: Any, splits: Splits, shared: Path, key: Any) -> tuple[Any, dict[str, Any]]:
     """The view fitted on "train", and a dataset a split; made once in `shared` for everything that says `key`.
 
-    `splits` gives the examples of each split when called.
+    `splits` gives the examples of each split when called, "train" first.
     """
     text = json.dumps([type(view).__name__, view.state(), key], sort_keys=True, default=str)
     folder = shared / hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -34,9 +34,13 @@ def compiled(view: Any, splits: Splits, shared: Path, key: Any) -> tuple[Any, di
     if not state.exists():
         making = folder.with_name(folder.name + ".making")
         shutil.rmtree(making, ignore_errors=True)
-        view = view.fit(splits["train"]())
+        making.mkdir(parents=True)
+        one_pass = hasattr(view, "fit_compile")
+        if not one_pass:
+            view.fit(splits["train"]())
         for split, examples in splits.items():
-            view.compile(examples(), making / split)
+            compiling = view.fit_compile if one_pass and split == "train" else view.compile
+            compiling(examples(), making / split)
         (making / "view.json").write_text(json.dumps(view.state()))
         making.rename(folder)
     view = type(view).from_state(json.loads(state.read_text()))

@@ -46,7 +46,7 @@ def feed_inputs(
     `bias` is added to the scores (a large negative number masks), `start` is h_0 = c_0, `embedded` is W_e e_t + b in
     the same packing, `squash` puts a tanh around a_t.
     """
-    return _FeedInputs.apply(memory, bias, start, embedded, *weights, active, squash)  # type: ignore[no-untyped-call]
+    return _FeedInputs.apply(memory, bias, start, embedded, *weights, active, squash)
 
 
 class _FeedInputs(torch.autograd.Function):
@@ -83,7 +83,7 @@ class _FeedInputs(torch.autograd.Function):
             h = torch.mul(o, c.tanh(), out=joined[step, :width])
             query = torch.mm(h, attention, out=queries[step])
             scores = torch.bmm(query.unsqueeze(1), memory[:rows].transpose(1, 2)).squeeze(1).add_(bias[:rows])
-            alpha = torch.softmax(scores, dim=1, out=alphas[step])  # type: ignore[call-overload]
+            alpha = torch.softmax(scores, dim=1, out=alphas[step])
             joined[step, width:] = torch.bmm(alpha.unsqueeze(1), memory[:rows]).squeeze(1)
             a = torch.mm(joined[step], combine.t(), out=outputs[step])
             if squash:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from phloem.nn.dropout import dropout
-from phloem.nn.encoders.paths import fan_out_uniform_, gather, tanh
+from phloem.nn.encoders.paths import add_parts, fan_out_uniform_, tanh
 from phloem.nn.mixers.cross_attention import attend, memory_of
 from phloem.represent.path_batch import PathBatch
 
@@ -44,7 +44,7 @@ class Code2VecEncoder(nn.Module):
         drop = self.drop if self.training else 0.0
         left, right = (functional.linear(dropout(values, drop), side) for side in (to_left, to_right))
         path = functional.linear(dropout(paths, drop), to_path)
-        contexts = tanh(gather(left, batch.left) + gather(path, batch.path) + gather(right, batch.right))
+        contexts = tanh(add_parts((left, path, right), (batch.left, batch.path, batch.right)))
         memory = memory_of(contexts, batch.offsets)
         rows = torch.arange(len(memory.vectors), device=contexts.device)
         attention, code = attend(self.attention.expand(len(rows), -1), memory, rows)

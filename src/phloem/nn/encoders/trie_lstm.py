@@ -26,7 +26,6 @@ from torch.nn import functional
 
 from phloem.represent.path_batch import Trie
 
-
 sigmoid_backward = torch.ops.aten.sigmoid_backward  # (upstream, σ) → upstream ∘ σ ∘ (1 − σ), in one pass
 tanh_backward = torch.ops.aten.tanh_backward  # (upstream, tanh) → upstream ∘ (1 − tanh²)
 
@@ -35,7 +34,7 @@ def trie_lstm(
     trie: Trie, table: Float[Tensor, "labels 4*width"], recurrent: Float[Tensor, "4*width width"]
 ) -> Float[Tensor, "trie_nodes width"]:
     """The state h of every node. `table[label]` is W_x x + b, `recurrent` is W_h."""
-    return _TrieLSTM.apply(table, recurrent, trie.label, trie.parent, trie.levels)  # type: ignore[no-untyped-call]
+    return _TrieLSTM.apply(table, recurrent, trie.label, trie.parent, trie.levels)
 
 
 def sum_by_row(

@@ -54,7 +54,7 @@ def memory_of(
     longest = max(int(counts.max()), unmasked, 1)
     place = torch.arange(longest, device=offsets.device)
     valid: Bool[Tensor, "batch positions"] = place < counts[:, None]
-    padded = _Pad.apply(vectors, (starts[:, None] + place)[valid], valid)  # type: ignore[no-untyped-call]
+    padded = _Pad.apply(vectors, (starts[:, None] + place)[valid], valid)
     reads = valid | (place < unmasked)
     bias = torch.full(valid.shape, MASKED, dtype=vectors.dtype, device=vectors.device).masked_fill_(reads, 0.0)
     return Memory(padded, bias, counts)

@@ -35,7 +35,8 @@ class LSTM(nn.Module):
         self.facts = Facts(causal=True, cost="n", state_size=lambda tokens: 2 * layers * width)
 
     def initial_state(self, batch: int) -> LSTMState:
-        zeros = self.recurrence.weight_ih_l0.new_zeros(self.recurrence.num_layers, batch, self.recurrence.hidden_size)
+        weight = next(self.recurrence.parameters())
+        zeros = weight.new_zeros(self.recurrence.num_layers, batch, self.recurrence.hidden_size)
         return LSTMState(zeros, zeros)
 
     def forward(

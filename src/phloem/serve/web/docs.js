@@ -68,7 +68,7 @@ function operation(path, method, about) {
     body ? el("p", {}, "Takes ", typeOf(body)) : null,
     el("dl", { class: "responses" }, Object.entries(about.responses).flatMap(([status, response]) => [
       el("dt", {}, status),
-      el("dd", {}, `${response.description}. `, response.content?.["application/json"] ? typeOf(response.content["application/json"].schema) : null),
+      el("dd", {}, `${response.description.replace("Successful Response", "Answered")}: `, response.content?.["application/json"] ? typeOf(response.content["application/json"].schema) : null),
     ])),
     form(path, method, body));
 }

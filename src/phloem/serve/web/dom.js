@@ -18,7 +18,8 @@ export const svg = (tag, attributes, ...children) => build(document.createElemen
 export const byId = (id) => document.getElementById(id);
 
 export function percent(share) {
-  if (share > 0 && share < 0.01) return "<1%";
+  if (share > 0 && share < 0.001) return "<0.1%";
+  if (share > 0 && share < 0.0995) return `${(share * 100).toFixed(1)}%`;
   return `${Math.round(share * 100)}%`;
 }
 

@@ -193,7 +193,7 @@ export class Editor {
         marks.set(key, { ...mark, share: Math.max(mark.share, share), on: mark.on || path.on });
         return mark.boxes[0];
       });
-      if (ends[0] && ends[1]) curves.push(this.curve(...ends, share, path.on));
+      if (ends[0] && ends[1]) curves.push(this.curve(...ends, path.weight, path.on));
     }
     const rects = [...marks.values()].flatMap(({ boxes, share, on }) =>
       boxes.map((box) =>
@@ -207,7 +207,7 @@ export class Editor {
     this.over.replaceChildren(...curves);
   }
 
-  curve(from, to, share, on) {
+  curve(from, to, weight, on) {
     const [x1, x2] = [from.x + from.width / 2, to.x + to.width / 2];
     const level = Math.abs(from.y - to.y) < 2;
     const y1 = from.y + from.height - 1;
@@ -216,6 +216,6 @@ export class Editor {
     const shape = level
       ? `M${x1} ${y1}C${x1} ${y1 + sag} ${x2} ${y1 + sag} ${x2} ${y2}`
       : `M${x1} ${y1}C${x1} ${y1 + sag} ${x2} ${y2 - sag} ${x2} ${y2}`;
-    return svg("path", { d: shape, class: on ? "sap" : "sap faint", "stroke-width": 1 + 3.5 * share });
+    return svg("path", { d: shape, class: on ? "sap" : "sap faint", "stroke-width": 0.7 + 4.5 * Math.sqrt(weight) });
   }
 }

@@ -127,7 +127,7 @@ function show() {
   const { tree } = found;
   drawing.show(tree, paths, { whole, text: (node) => state.offsets.slice(tree.start[node], tree.end[node]), alone: state.pinned });
   byId("caption").textContent = paths.length
-    ? "Edges and arcs are as wide as the attention that they had. + and − zoom, 0 fits."
+    ? "Edges are as wide as the attention that flows through them, arcs grow with it. + and − zoom, 0 fits."
     : `${tree.parent.length} nodes. + and − zoom, 0 fits.`;
   byId("table").hidden = !paths.length;
   table();

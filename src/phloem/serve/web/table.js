@@ -14,23 +14,22 @@ function route(path) {
   return parts;
 }
 
-const end = (text) => el("code", {}, text.replaceAll("|", " "));
+const end = (text) => (text === "METHOD_NAME" ? el("em", {}, "its own name") : el("code", {}, text.replaceAll("|", " ")));
 
 // `pin(number | null)` keeps one path alone on the drawings, `point(number | null)` shows it for a moment.
 export function showTable(holder, paths, title, { pinned, pin, point }) {
-  const heaviest = Math.max(...paths.map((path) => path.weight), 1e-9);
   holder.replaceChildren(
     el("table", {},
       el("caption", {}, title),
-      el("thead", {}, el("tr", {}, ["Attention", "From", "Path", "To"].map((head) => el("th", { scope: "col" }, head)))),
+      el("thead", {}, el("tr", {}, ["Attention", "From", "To", "Path"].map((head) => el("th", { scope: "col" }, head)))),
       el("tbody", {}, paths.map((path, i) =>
         el("tr", { class: pinned === i ? "pinned" : null, onpointerenter: () => point(i), onpointerleave: () => point(null) },
           el("td", {}, el("button", {
             type: "button", "aria-pressed": pinned === i, class: "weight", "data-path": i,
             "aria-label": `${percent(path.weight)}: show only this path`,
             onclick: () => pin(pinned === i ? null : i),
-          }, el("span", { class: "bar", css: { width: `${(100 * path.weight) / heaviest}%` } }), el("span", { class: "share" }, percent(path.weight)))),
+          }, el("span", { class: "bar", css: { width: `${100 * path.weight}%` } }), el("span", { class: "share" }, percent(path.weight)))),
           el("td", {}, end(path.left.text)),
-          el("td", { class: "route" }, route(path)),
-          el("td", {}, end(path.right.text)))))));
+          el("td", {}, end(path.right.text)),
+          el("td", { class: "route" }, route(path)))))));
 }

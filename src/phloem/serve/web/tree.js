@@ -129,17 +129,15 @@ export class TreeDrawing {
         flows.set(node, (flows.get(node) ?? 0) + path.weight);
       });
     });
-    const most = Math.max(...flows.values(), 1e-9);
     this.flow.replaceChildren(
       ...[...flows].map(([i, weight]) =>
-        svg("path", { d: this.edge(this.plan.nodes.get(i)), "stroke-width": 1.5 + 6.5 * (weight / most), pathLength: 1 })),
+        svg("path", { d: this.edge(this.plan.nodes.get(i)), "stroke-width": 1 + 9 * Math.min(1, weight), pathLength: 1 })),
     );
     this.arcs(alone);
   }
 
   // Draws the arcs and returns how far they reach to the right.
   arcs(alone) {
-    const heaviest = Math.max(...this.paths.map((path) => path.weight), 1e-9);
     let reach = 8;
     const drawn = this.paths.map((path, number) => {
       if (!path.nodes.length) return null;
@@ -150,7 +148,7 @@ export class TreeDrawing {
       const far = this.plan.arcX + out * 1.25;
       const arc = svg("path", {
         d: `M${x(a)} ${a.y}C${far} ${a.y} ${far} ${b.y} ${x(b)} ${b.y}`,
-        "stroke-width": 1 + 5 * (path.weight / heaviest),
+        "stroke-width": 0.8 + 6 * Math.sqrt(path.weight), // by area, else the lesser ones would be hairs
         class: alone === null || alone === number ? "arc" : "arc faint",
         onpointerenter: () => this.onPoint(number),
         onpointerleave: () => this.onPoint(null),

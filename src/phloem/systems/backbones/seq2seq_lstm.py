@@ -223,7 +223,7 @@ def seq2seq(scale: Scale) -> Claim:
 
     A deep LSTM without attention, its source read backward or forward: translation of captions, and copying of strings.
     """
-    budget = scale.budget(smoke=1, laptop=4.0, paper=8)
+    budget = scale.budget(smoke=1, laptop=8.0, paper=8)
     sizes = PUBLISHED if scale.name == "paper" else Translator()
     copier = Copier(length=5, symbols=4, width=64, learning_rate=5e-3, most=1500) if scale.smoke else Copier()
 

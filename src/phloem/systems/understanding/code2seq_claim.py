@@ -7,11 +7,12 @@ contexts' end tokens and their number, and blanks the paths between them.
 from __future__ import annotations
 
 import hashlib
-import heapq
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import lru_cache, partial
+from heapq import heappush, heapreplace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from phloem.corpora import shards
 from phloem.errors import PhloemError
 from phloem.languages.example import Example
+from phloem.languages.tree import Tree
 from phloem.learn.settings import TrainingSettings
 from phloem.measure.bootstrap import with_count
 from phloem.measure.exact_match import matches
@@ -77,50 +79,64 @@ ABLATION = paths.RECIPE._replace(name="end tokens", model=end_tokens_model)
 
 @dataclass(frozen=True)
 class Corpus:
-    """How many functions of which corpus; None for the generated ones."""
+    """Functions of a mined corpus, of each split so many at random (None: all); without a folder, generated ones."""
 
     folder: Path | None
-    train: int = 30_000
-    validation: int = 1_500
-    test: int = 4_000
+    train: int | None = 30_000
+    validation: int | None = 1_500
+    test: int | None = 4_000
     languages: tuple[str, ...] = ("python",)
 
-    def functions(self, split: str) -> list[Example]:
+    def functions(self, split: str) -> Iterable[Example]:
         """The functions of a split that have a path context, the same for every contender."""
         if self.folder is None:
             return accessors(split)
-        found = shards.read(self.folder, split, languages=self.languages)
-        return _drawn(_with_contexts(found), getattr(self, split))
+        count = getattr(self, split)
+        if count is None:
+            return with_contexts(shards.read(self.folder, split, languages=self.languages))
+        return _sample(self.folder, split, self.languages, count)
 
     def facts(self) -> dict[str, Any]:
         if self.folder is None:
             return {"functions": "generated"}
         told = hashlib.sha256((self.folder / "corpus.json").read_bytes()).hexdigest()[:16]
-        sizes = {split: getattr(self, split) for split in shards.SHARD_SPLITS}
+        sizes = {split: getattr(self, split) or "all" for split in shards.SHARD_SPLITS}
         return {"corpus": told, "languages": list(self.languages), **sizes}
 
 
-def _with_contexts(examples: Iterator[Example]) -> Iterator[Example]:
+@lru_cache(maxsize=3)
+def _sample(folder: Path, split: str, languages: tuple[str, ...], count: int) -> list[Example]:
+    """Kept for the next contender, who reads the same."""
+    spare = count + count // 20
+    found = drawn(shards.read(folder, split, languages=languages), spare)
+    return list(islice(with_contexts(iter(found)), count))
+
+
+def drawn(examples: Iterator[Example], count: int) -> list[Example]:
+    """A random subset that depends on the functions alone; a smaller one is the beginning of a larger one."""
+    heap: list[tuple[int, int, Example]] = []
+    for number, example in enumerate(examples):
+        mark = (-zlib.crc32(example.tree.source), -number)
+        if len(heap) < count:
+            heappush(heap, (*mark, _own(example)))
+        elif mark > heap[0][:2]:
+            heapreplace(heap, (*mark, _own(example)))
+    return [example for *_, example in sorted(heap, key=lambda one: one[:2], reverse=True)]
+
+
+def _own(example: Example) -> Example:
+    """With arrays of its own: a view would keep the whole part of the corpus in memory."""
+    tree = example.tree
+    arrays = {name: getattr(tree, name).copy() for name in Tree._fields if name != "source"}
+    return example._replace(tree=tree._replace(**arrays))
+
+
+def with_contexts(examples: Iterator[Example]) -> Iterator[Example]:
     """Those of which a path can be read; only stubs are dropped."""
-    labels, chunk = Labels(), []
-    for example in examples:
-        chunk.append(example)
-        if len(chunk) == 256:
-            yield from _kept(chunk, labels)
-            chunk = []
-    yield from _kept(chunk, labels)
-
-
-def _kept(chunk: list[Example], labels: Labels) -> Iterator[Example]:
-    if chunk:
+    labels = Labels()
+    while chunk := list(islice(examples, 256)):
         contexts = extract(chunk, TREE_SITTER, labels, limit=1)
         yield from (chunk[i] for i in np.flatnonzero(np.diff(contexts.offsets)))
-
-
-def _drawn(examples: Iterator[Example], count: int) -> list[Example]:
-    """A random subset that depends on the functions alone; a smaller one is part of a larger one."""
-    marked = ((zlib.crc32(one.tree.source), number, one) for number, one in enumerate(examples))
-    return [one for *_, one in heapq.nsmallest(count, marked, key=lambda mark: mark[:2])]
 
 
 def train_namer(job: Job, corpus: Corpus, budget: dict[str, Any], recipe: Recipe, config: Any) -> Outcome:
@@ -128,7 +144,7 @@ def train_namer(job: Job, corpus: Corpus, budget: dict[str, Any], recipe: Recipe
     splits: Splits = {split: partial(corpus.functions, split) for split in shards.SHARD_SPLITS}
     view, data = compiled(recipe.view(config), splits, job.shared, corpus.facts())
     search = recipe.search(config)
-    end = {name: value for name, value in budget.items() if name in ("minutes", "epochs")}
+    end = {name: value for name, value in budget.items() if name in ("minutes", "epochs", "clock")}
     settings = TrainingSettings(
         seed=job.seed,
         **end,
@@ -222,7 +238,7 @@ def _corpus(scale: Scale) -> Corpus:
         raise PhloemError("code2seq needs mined functions: phloem mine SRC --out shards, then --data shards")
     shards.info(scale.data)
     if scale.name == "paper":
-        return Corpus(scale.data, train=1 << 40, validation=1 << 40, test=1 << 40)
+        return Corpus(scale.data, train=None, validation=None, test=None)
     return Corpus(scale.data)
 
 

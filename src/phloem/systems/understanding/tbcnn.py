@@ -52,7 +52,7 @@ def train_classifier(job: Job, scale: Scale, budget: dict[str, Any], make: Make,
     `pretrain` is the share of the budget that goes to the coding criterion first.
     """
     view, data = compiled(NodeTypeView(), _splits(scale), job.shared, scale.name)
-    end = {name: value for name, value in budget.items() if name in ("minutes", "epochs")}
+    end = {name: value for name, value in budget.items() if name in ("minutes", "epochs", "clock")}
     settings = TrainingSettings(seed=job.seed, **end, batch_size=32, clip=None, metric="accuracy")
     facts: dict[str, Any] = {}
 
