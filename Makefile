@@ -18,7 +18,7 @@ run: setup
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml requirements.lock scripts/setup.py
-	@$(PYTHON) scripts/setup.py $(VENV) --cpu-index $(CPU_TORCH)
+	@$(PYTHON) scripts/setup.py $(VENV) --cpu-index "$(CPU_TORCH)"
 	@touch $@
 
 test: setup

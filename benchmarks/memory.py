@@ -1,8 +1,9 @@
 """Resident memory of training on the shards of a million functions.
 
-A compiled dataset of that size is written (100 contexts a function, 300,000 distinct values, 200,000 distinct paths, drawn
-at random), then a process of its own trains on it. Reported are the process's private memory and its peak resident
-size; pages of the memory-mapped arrays that the system keeps cached count in the second only, and are given back on demand.
+A compiled dataset of that size is written (100 contexts a function, 300,000 distinct values, 200,000 distinct paths,
+drawn at random), then a process of its own trains on it. Reported are the process's private memory and its peak
+resident size; pages of the memory-mapped arrays that the system keeps cached count in the second only, and are given
+back on demand.
 
     python benchmarks/memory.py [--functions 1000000] [--steps 60] [--json]
 """
@@ -10,6 +11,7 @@ size; pages of the memory-mapped arrays that the system keeps cached count in th
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -62,7 +64,7 @@ def train(folder: Path, steps: int) -> dict[str, float]:
         if done >= steps:
             raise StopIteration
 
-    try:
+    with contextlib.suppress(StopIteration):
         run(
             RECIPE.model(config, view),
             dataset,
@@ -71,8 +73,6 @@ def train(folder: Path, steps: int) -> dict[str, float]:
             folder=folder / "run",
             progress=stop,
         )
-    except StopIteration:
-        pass
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
     megabytes = {name: int(status[name].split()[0]) / 1024 for name in ("RssAnon", "VmHWM")}
     return {"functions": len(dataset), "private MB": megabytes["RssAnon"], "peak resident MB": megabytes["VmHWM"]}

@@ -5,8 +5,9 @@
 Every contender is a process of its own, started afresh in each round, start-up counted, two worker processes (threads
 of the jar). phloem writes a `.c2s` file, at most 1000 contexts a function, as the jar prints all of them. The parser
 alone parses the same files in as many processes, nothing else. Rounds are interleaved, so that other work on the
-machine hits all alike; ratios are medians over rounds, and processor seconds stand beside wall seconds. Memory is the largest resident size of the whole process tree,
-read from /proc 50 times a second. Without --jar only the floor is measured.
+machine hits all alike, and ratios are medians over rounds. Processor seconds (user and system, of the process tree)
+stand beside wall seconds: on a busy machine only they mean something. Memory is the largest resident size of the
+process tree, read from /proc 50 times a second. Without --jar only the floor is measured.
 """
 
 from __future__ import annotations

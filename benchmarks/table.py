@@ -1,11 +1,11 @@
 """Run the benchmarks one after the other and print one table: what was measured, against what, and the aim.
 
     make bench BENCH='--java FOLDER --jar JavaExtractor.jar --port-python PORT/bin/python'
-    python benchmarks/table.py [--java FOLDER] [--jar JAR] [--port-python PYTHON] [--data C2S] [--skip NAME]… [--out FILE]
+    python benchmarks/table.py [--java FOLDER] [--jar JAR] [--port-python PYTHON] [--data C2S] [--skip NAME]…
 
-FOLDER has the .java files of `java.base` (from Debian's openjdk-17-source), the jar is the one that code2seq's repository
-holds, and PYTHON is the interpreter of an environment with code2seq 1.2.0 (see `benchmarks/peers/code2seq_port.py`). What is
-not given is left out, and the table says so.
+FOLDER has the .java files of `java.base` (from Debian's openjdk-17-source), the jar is the one that code2seq's
+repository holds, and PYTHON is the interpreter of an environment with code2seq 1.2.0 (how to make it stands in
+`benchmarks/peers/code2seq_port.py`). What is not given is left out, and the table says so.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def main() -> int:
     ask.add_argument("folder", type=Path)
     ask.add_argument("--cpu-index", default="", help="an index with CPU builds of torch")
     want = ask.parse_args()
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file runs before anything checked the version
         print(f"phloem needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12")
         return 2
     started = time.monotonic()
@@ -45,7 +45,11 @@ def main() -> int:
     has_torch = subprocess.run([str(python), "-c", "import torch"], capture_output=True).returncode == 0
     if not has_torch:
         print("installing torch (CPU build) ...", flush=True)
-        index = ["--extra-index-url", want.cpu_index] if sys.platform == "linux" and reachable(want.cpu_index) else []
+        index = (
+            ["--extra-index-url", want.cpu_index]
+            if sys.platform == "linux" and want.cpu_index and reachable(want.cpu_index)
+            else []
+        )
         subprocess.run([*pip, *index, "torch"], check=True, stderr=None)
     print("installing phloem and what it needs ...", flush=True)
     subprocess.run([*pip, "-e", f"{ROOT}[dev]"], check=True)

@@ -6,11 +6,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from phloem.decode.beam import Beam
 from phloem.decode.greedy import greedy
 from phloem.learn.objectives.sequence_cross_entropy import SequenceCrossEntropy, counted
-from phloem.nn.models.seq2seq import Seq2Seq, reverse_source
+from phloem.nn.encoders.lstm import LSTMEncoder, reverse_source
+from phloem.nn.models.seq2seq import Seq2Seq
 from phloem.represent.base import PAD, START
 from phloem.represent.token_view import TokenBatch
 
@@ -176,3 +179,27 @@ def test_packed_logits_are_those_of_words_and_end_marks(options):
     mask = counted(source.target)
     assert torch.equal(positions, mask.flatten().nonzero()[:, 0])
     assert torch.allclose(logits, seq2seq(source)[mask], atol=1e-12)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_encoder_is_torch_s_on_packed_sequences(bidirectional):
+    directions = 2 if bidirectional else 1
+    packed = nn.LSTM(5, 8 // directions, 2, batch_first=True, bidirectional=bidirectional)
+    encoder = LSTMEncoder(5, 8, layers=2, bidirectional=bidirectional)
+    for number, layer in enumerate(encoder.recurrent):
+        suffix = f"l{number // directions}" + ("_reverse" if number % directions else "")
+        for name, parameter in layer.named_parameters():
+            parameter.data.copy_(getattr(packed, name.replace("l0", suffix)))
+    lengths = torch.tensor([3, 7, 1, 7, 4])
+    x, other = torch.randn(5, 9, 5, requires_grad=True), torch.zeros(5, 9, 5, requires_grad=True)
+    other.data.copy_(x)
+    outputs, (hidden, cell) = packed(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
+    padded, _ = pad_packed_sequence(outputs, batch_first=True, total_length=9)
+    found = encoder(other, lengths)
+    joined = [torch.cat([part[i::directions] for i in range(directions)], dim=2) for part in (hidden, cell)]
+    for one, expected in zip(found, (padded, *joined), strict=True):
+        assert torch.allclose(one, expected, atol=1e-10)
+    weights = [torch.randn_like(one) for one in found]
+    sum((one * weight).sum() for one, weight in zip(found, weights, strict=True)).backward()
+    sum((one * weight).sum() for one, weight in zip((padded, *joined), weights, strict=True)).backward()
+    assert torch.allclose(other.grad, x.grad, atol=1e-10)

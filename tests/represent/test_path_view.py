@@ -19,7 +19,7 @@ from phloem.languages import by_name
 from phloem.languages.example import Example
 from phloem.represent.base import PAD, START, UNK, epoch_batches
 from phloem.represent.path_batch import PathBatch, draw
-from phloem.represent.path_dataset import PathDataset, stored_order
+from phloem.represent.path_dataset import RELEASE_EVERY, PathDataset, stored_order
 from phloem.represent.path_view import PathView, PathViewConfig, summary_words
 from phloem.represent.vocabulary import INPUTS, Vocabulary
 
@@ -233,6 +233,12 @@ def test_a_folder_is_not_overwritten_and_a_foreign_one_not_opened(tmp_path: Path
     (tmp_path / "data/dataset.json").write_text(json.dumps(about | {"format": 99}))
     with pytest.raises(PhloemError, match="format 99"):
         PathDataset(tmp_path / "data")
+
+
+def test_batches_stay_the_same_however_many_were_read(tmp_path: Path) -> None:
+    view = PathView()
+    dataset = view.fit_compile(examples(), tmp_path / "data")
+    assert len({str(spelled(view, dataset.batch(np.arange(4), None))) for _ in range(2 * RELEASE_EVERY)}) == 1
 
 
 def test_projects_are_kept(tmp_path: Path) -> None:

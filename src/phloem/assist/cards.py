@@ -134,7 +134,7 @@ def _flag_lines(facts: Mapping[str, Any]) -> list[str]:
     flags = facts["flags"]
     return [
         "",
-        f"A name is flagged under a probability of {flags['value']:.3g}. On {flags['examples']:,} functions of the "
-        f"validation split, half of their names swapped with another function's of the same project, flags have a "
+        f"A name is flagged under a probability a word of {flags['value']:.3g}. On {flags['examples']:,} functions of "
+        f"the validation split, half of their names swapped with another function's of the same project, flags have a "
         f"precision of {flags['precision']:.3f} and a recall of {flags['recall']:.3f}.",
     ]

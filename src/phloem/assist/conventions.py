@@ -63,17 +63,20 @@ def is_override(heading: bytes) -> bool:
 
 
 def written(words: Sequence[str], language: str, present: str = "") -> str:
-    """The words as an identifier of the language; leading underscores of the present name stay.
+    """The words as an identifier of the language; underscores around the present name stay.
 
     >>> written(["get", "name"], "python", "_f"), written(["get", "name"], "java"), written(["get", "name"], "csharp")
     ('_get_name', 'getName', 'GetName')
+    >>> written(["len"], "python", "__length__")
+    '__len__'
     """
     lead = present[: len(present) - len(present.lstrip("_"))]
-    bare = present[len(lead) :]
+    bare = present[len(lead) :].rstrip("_")
+    trail = present[len(lead) + len(bare) :]
     joined = "".join(word[:1].upper() + word[1:] for word in words)
     if language == "csharp" or (language in EITHER and bare[:1].isupper()):
-        return lead + joined
+        return lead + joined + trail
     mixed = "_" not in bare and bare != bare.lower()
     if language in CAMEL or language == "go" or (language == "cpp" and mixed):
-        return lead + joined[:1].lower() + joined[1:]
-    return lead + "_".join(words)
+        return lead + joined[:1].lower() + joined[1:] + trail
+    return lead + "_".join(words) + trail

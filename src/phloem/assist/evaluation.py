@@ -16,6 +16,7 @@ from torch import nn
 from phloem.assist.conventions import is_protocol_name
 from phloem.assist.mining import open_corpus
 from phloem.assist.models import BATCH, load, search
+from phloem.assist.predictions import per_word
 from phloem.assist.progress import Tell, silent
 from phloem.corpora import shards
 from phloem.decode.rescore import score
@@ -27,7 +28,7 @@ from phloem.measure import calibration
 from phloem.represent.base import PAD
 from phloem.tasks import naming, summaries
 
-PRECISION = 0.8  # of flags, on the validation split
+PRECISION = 0.8  # of flags, where half of the names are wrong; in real code far fewer are
 CALIBRATED = 20_000  # functions that the threshold is set on
 
 
@@ -118,7 +119,7 @@ class FlagThreshold(NamedTuple):
 def flag_threshold(
     net: nn.Module, view: Any, read: Callable[[], Iterable[Example]], tell: Tell = silent
 ) -> FlagThreshold:
-    """The probability under which a name is flagged, for a precision of PRECISION.
+    """The probability a word (`per_word`) under which a name is flagged, for a precision of PRECISION.
 
     Half of the names are swapped with another function's of the same project. Names that are never flagged take no
     part. `read` gives the examples afresh each time: first their names are drawn, then they are scored in a stream.
@@ -147,7 +148,7 @@ def _takes_part(view: Any, example: Example) -> bool:
 
 @torch.inference_mode()
 def name_probabilities(net: nn.Module, view: Any, examples: Sequence[Example], names: Sequence[str]) -> list[float]:
-    """What a model gives each of the `names` for the body of each example, end mark included.
+    """What a model gives each of the `names` for the body of each example, a word (`per_word`).
 
     The name is the target alone: what of the body spells the example's own name stays masked.
     """
@@ -156,4 +157,5 @@ def name_probabilities(net: nn.Module, view: Any, examples: Sequence[Example], n
     for row, one, name in zip(target, examples, names, strict=True):
         ids = view.words.ids(view.target(one._replace(name=name))[: target.shape[1] - 1])
         row[: len(ids)] = torch.tensor(ids)
-    return score(net, batch, target).exp().tolist()
+    words = (target != PAD).sum(dim=1).tolist()
+    return [per_word(each, count) for each, count in zip(score(net, batch, target).tolist(), words, strict=True)]

@@ -22,7 +22,7 @@ from torch import Tensor
 from phloem.assist.attention import attended, context_spans
 from phloem.assist.conventions import is_override, is_protocol_name, written
 from phloem.assist.library import facts_of, folder_of, pretrained
-from phloem.assist.predictions import Prediction, Suggestion
+from phloem.assist.predictions import Prediction, Suggestion, per_word
 from phloem.assist.sources import MAX_FILE_SIZE, SourceFile, unfit
 from phloem.corpora.examples import examples_of
 from phloem.decode.base import Hypothesis
@@ -146,7 +146,8 @@ class Model:
         targets = [tuple(row[row != PAD].tolist()) for row in batch.target]
         scores = score_lists(started, batch, [[target] for target in targets])
         probabilities = [math.exp(score) for [score] in scores]
-        flagged = [self._is_flagged(one, p, threshold) for one, p in zip(waiting, probabilities, strict=True)]
+        means = [per_word(score, len(target)) for [score], target in zip(scores, targets, strict=True)]
+        flagged = [self._is_flagged(one, mean, threshold) for one, mean in zip(waiting, means, strict=True)]
         rows = [row for row, flag in enumerate(flagged) if flag or suggest == "all"]
         hypotheses: dict[int, list[Hypothesis]] = {}
         if rows:
@@ -157,7 +158,7 @@ class Model:
         predictions = []
         for row, one in enumerate(waiting):
             suggestions = self._suggestions(one.example, hypotheses.get(row, []), attention)
-            predictions.append(self._prediction(one, probabilities[row], flagged[row], suggestions))
+            predictions.append(self._prediction(one, probabilities[row], means[row], flagged[row], suggestions))
         return predictions
 
     def _is_flagged(self, one: _Waiting, probability: float, threshold: float) -> bool:
@@ -167,7 +168,7 @@ class Model:
         return not is_override(_heading(one.file.source, example))
 
     def _prediction(
-        self, one: _Waiting, probability: float, flagged: bool, suggestions: tuple[Suggestion, ...]
+        self, one: _Waiting, probability: float, mean: float, flagged: bool, suggestions: tuple[Suggestion, ...]
     ) -> Prediction:
         example = one.example
         if self.task != "names" and not example.doc:
@@ -185,6 +186,7 @@ class Model:
             flagged=flagged and not agrees,
             suggestions=suggestions,
             doc=example.doc,
+            per_word=mean,
         )
 
     def _suggestions(self, example: Example, hypotheses: list[Hypothesis], attention: bool) -> tuple[Suggestion, ...]:

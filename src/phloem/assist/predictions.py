@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 
@@ -25,6 +26,14 @@ class Suggestion(NamedTuple):
     attention: tuple[tuple[Attended, ...], ...] = ()  # per word the contexts with the most weight, heaviest first
 
 
+def per_word(score: float, words: int) -> float:
+    """The probability a word of a sequence with this log probability: the geometric mean over its words and its end.
+
+    The probability of a whole name falls with every word, so that one threshold for it would flag names for being long.
+    """
+    return math.exp(score / (words + 1))
+
+
 class Prediction(NamedTuple):
     """A function of a file and what the model says of it. Offsets are bytes in the file."""
 
@@ -37,3 +46,4 @@ class Prediction(NamedTuple):
     flagged: bool  # the present name disagrees with the body
     suggestions: tuple[Suggestion, ...]  # best first
     doc: str = ""  # its documentation as it is
+    per_word: float = 0.0  # `probability` a word (`per_word`), which flags are decided by

@@ -99,7 +99,7 @@ def train(plan: Plan, *, resume: bool = True, tell: Tell = silent) -> dict[str, 
     measuring = Measuring(plan.task, view, view.config.target_words)
     objective = start.recipe.objective(start.config)
     history = fitted(model, objective, settings, splits, measuring, run, resume, tell)
-    model.eval()
+    model.cpu().eval()  # wherever it was trained, it is measured and used here
     tell("measuring on the test split", 0)
     test = watched(splits["test"], tell)
     facts = describe(plan, corpus, languages, splits, history, measuring(model, test, BEAM) if len(test) else {})

@@ -44,7 +44,8 @@ def name(
     model: ModelName = None,
     beam: Beam = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", help="Flag names less probable than this (default: the model's).")
+        float | None,
+        typer.Option("--threshold", help="Flag names less probable a word than this (default: the model's)."),
     ] = None,
     baseline: Annotated[
         str | None, typer.Option("--baseline", metavar="FILE", help="Do not flag what FILE lists.")
@@ -59,8 +60,8 @@ def name(
 ) -> None:
     """List functions whose name disagrees with their body, with better names.
 
-    A name is flagged when the model gives it a probability under a threshold that was set for a precision of 0.8. Names
-    that are called by their spelling (__init__, setUp, main, tests, overrides) are never flagged. A comment
+    A name is flagged when the model gives its words a probability under a threshold that was set for a precision of 0.8.
+    Names that are called by their spelling (__init__, setUp, main, tests, overrides) are never flagged. A comment
     `phloem: ignore` on the line of the name silences a finding.
 
     [bold]Examples[/bold]

@@ -54,7 +54,9 @@ def epoch_batches(
     if bucket > 1:
         sizes = np.asarray(dataset.sizes)
         run = batch_size * bucket
-        order = np.concatenate([part[np.argsort(sizes[part], kind="stable")] for part in np.split(order, range(run, len(order), run))])
+        order = np.concatenate(
+            [part[np.argsort(sizes[part], kind="stable")] for part in np.split(order, range(run, len(order), run))]
+        )
     starts = np.arange(0, len(order), batch_size)
     if bucket > 1:
         np.random.default_rng((seed, epoch, 1)).shuffle(starts)

@@ -15,6 +15,8 @@ sample are in random order, so that the first ones are a fixed random sample.
 from __future__ import annotations
 
 import json
+import mmap
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -31,6 +33,7 @@ from phloem.represent.path_batch import PathBatch, Table, draw, path_batch, ragg
 
 FORMAT = 1
 CONTEXT_ARRAYS = ("left", "right", "path")
+RELEASE_EVERY = 16  # batches; random access would else make every page of the contexts resident
 
 
 class PathDataset:
@@ -40,6 +43,8 @@ class PathDataset:
         """`contexts` is how many a batch draws of each example. PhloemError where the folder holds no dataset."""
         self.folder = Path(folder)
         self.contexts = contexts
+        self._mappings: list[mmap.mmap] = []
+        self._batches = 0
         try:
             about = json.loads((self.folder / "dataset.json").read_text())
         except (OSError, ValueError) as error:
@@ -57,11 +62,14 @@ class PathDataset:
         self._references = self._array("references", np.uint8), self._array("references.offsets", np.int64)
 
     def _array(self, name: str, kind: type[np.generic]) -> np.ndarray:
-        file = self.folder / f"{name}.bin"
         try:
-            if file.stat().st_size == 0:
-                return np.empty(0, kind)
-            return np.asarray(np.memmap(file, kind, mode="r"))  # a plain array over the mapping
+            with (self.folder / f"{name}.bin").open("rb") as file:
+                if file.seek(0, os.SEEK_END) == 0:
+                    return np.empty(0, kind)
+                mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            if name in CONTEXT_ARRAYS:
+                self._mappings.append(mapping)
+            return np.frombuffer(mapping, kind)
         except (OSError, ValueError) as error:
             raise PhloemError(f"{self.folder} is damaged, compile it again: {error}") from None
 
@@ -76,12 +84,21 @@ class PathDataset:
     def batch(self, index: Int[np.ndarray, " batch"], rng: np.random.Generator | None) -> PathBatch:
         """The batch of these examples: `contexts` drawn afresh with `rng`, the fixed sample without."""
         index = np.asarray(index, np.int64)
+        self._batches += 1
+        if self._batches % RELEASE_EVERY == 0:
+            self._release()
         starts = self.offsets[index]
         within, offsets = draw(self.offsets[index + 1] - starts, self.contexts, rng)
         at = np.repeat(starts, np.diff(offsets)) + within
         return path_batch(
             offsets, self.left[at], self.right[at], self.path[at], self.values, self.paths, self.targets[index]
         )
+
+    def _release(self) -> None:
+        """Give the pages of contexts that were read back to the page cache, where the platform can."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            for mapping in self._mappings:
+                mapping.madvise(mmap.MADV_DONTNEED)
 
     def references(self, index: Iterable[int]) -> list[list[str]]:
         """The words of these examples' targets as they were, unknown words too."""

@@ -35,7 +35,12 @@ TREE_SITTER = PathPreset("tree-sitter")
 """The default for all languages: named node types with operators folded in, child indices on the end terminals."""
 
 OFFICIAL_JAVA = PathPreset("official-java", tree="javaparser", mask_recursion=False, values="javaextractor")
-"""What the JavaExtractor released with code2seq writes: JavaParser's tree and short names. Java only."""
+"""What the JavaExtractor released with code2seq writes: JavaParser's tree and short names. Java only.
+
+Of the 13,977 methods that it reads in java.base/java of JDK 17, 99.7 % get exactly its contexts, 99.9 % of all contexts
+agree. The rest needs the whole file: a member `int[] a` or a constructor without modifiers takes the comments of the
+members before it. JavaParser reads Java 8 without syntax errors: functions with errors get no contexts here either,
+and newer constructs get labels of their own."""
 
 PYTHON150K = PathPreset(
     "python150k",

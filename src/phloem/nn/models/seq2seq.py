@@ -20,8 +20,8 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from phloem.nn.encoders.lstm import LSTMEncoder, reverse_source
 from phloem.represent.base import PAD, START
 from phloem.represent.token_view import TokenBatch
 
@@ -35,16 +35,6 @@ class Seq2SeqState(NamedTuple):
     memory: Float[Tensor, "rows time width"] | None = None
     mask: Bool[Tensor, "rows time"] | None = None  # true positions of the source
     attention: Float[Tensor, "rows time"] | None = None  # of the last step
-
-
-def reverse_source(
-    tokens: Int64[Tensor, "batch time"], lengths: Int64[Tensor, " batch"]
-) -> Int64[Tensor, "batch time"]:
-    """Each row reversed inside its true length; padding stays at the end, where it can't separate the words
-    that reversal brings close (the first of the source and the first of the target)."""
-    position = torch.arange(tokens.shape[1], device=tokens.device)
-    mirrored = lengths[:, None] - 1 - position
-    return tokens.gather(1, torch.where(mirrored >= 0, mirrored, position))
 
 
 def shift_right(target: Int64[Tensor, "batch steps"]) -> Int64[Tensor, "batch steps"]:
@@ -80,17 +70,12 @@ class Seq2Seq(nn.Module):
         uniform: float | None = None,
     ) -> None:
         super().__init__()
-        directions = 2 if bidirectional else 1
-        if width % directions:
-            raise ValueError(f"width {width} can't be halved between two directions")
         self.reverse = reverse
         self.attends = attention
         between = dropout if layers > 1 else 0.0
         self.source_embedding = nn.Embedding(source_vocabulary, embedding)
         self.target_embedding = nn.Embedding(target_vocabulary, embedding)
-        self.encoder = nn.LSTM(
-            embedding, width // directions, layers, batch_first=True, bidirectional=bidirectional, dropout=between
-        )
+        self.encoder = LSTMEncoder(embedding, width, layers=layers, bidirectional=bidirectional, dropout=dropout)
         fed = embedding + width if attention else embedding
         self.decoder = nn.LSTM(fed, width, layers, batch_first=True, dropout=between)
         if attention:
@@ -127,16 +112,11 @@ class Seq2Seq(nn.Module):
     def start(self, batch: TokenBatch) -> Seq2SeqState:
         """Read the source once. Without attention the state's size does not depend on the source's length."""
         tokens = reverse_source(batch.tokens, batch.lengths) if self.reverse else batch.tokens
-        packed = pack_padded_sequence(
-            self.dropout(self.source_embedding(tokens)), batch.lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        outputs, (hidden, cell) = self.encoder(packed)
-        hidden, cell = self._join_directions(hidden), self._join_directions(cell)
+        outputs, hidden, cell = self.encoder(self.dropout(self.source_embedding(tokens)), batch.lengths)
         if not self.attends:
             return Seq2SeqState(hidden, cell)
-        memory, _ = pad_packed_sequence(outputs, batch_first=True, total_length=tokens.shape[1])
         mask = torch.arange(tokens.shape[1], device=tokens.device) < batch.lengths[:, None]
-        return Seq2SeqState(hidden, cell, torch.zeros_like(hidden[-1]), memory, mask)
+        return Seq2SeqState(hidden, cell, torch.zeros_like(hidden[-1]), outputs, mask)
 
     def next(
         self, tokens: Int64[Tensor, " rows"], state: Seq2SeqState
@@ -171,9 +151,3 @@ class Seq2Seq(nn.Module):
         context = torch.einsum("bt,btw->bw", attention, state.memory)
         feed = torch.tanh(self.combine(torch.cat([query, context], dim=1)))
         return Seq2SeqState(hidden, cell, feed, state.memory, state.mask, attention), feed
-
-    def _join_directions(self, final: Float[Tensor, "stacked batch part"]) -> Float[Tensor, "layers batch width"]:
-        """torch stacks layer by layer, forward before backward; the decoder's layers take both side by side."""
-        if not self.encoder.bidirectional:
-            return final
-        return torch.cat([final[0::2], final[1::2]], dim=2)
