@@ -60,7 +60,7 @@ def name(
 ) -> None:
     """List functions whose name disagrees with their body, with better names.
 
-    A name is flagged when the model gives its words a probability under a threshold that was set for a precision of 0.8.
+    A name is flagged when the model gives its words a probability under a threshold set for a precision of 0.8.
     Names that are called by their spelling (__init__, setUp, main, tests, overrides) are never flagged. A comment
     `phloem: ignore` on the line of the name silences a finding.
 
