@@ -30,12 +30,12 @@ FLAGS = [
 ]
 # name: (width, height, scheme, example, word, whole page)
 PICTURES = {
-    "serve-light": (1440, 980, "light", "Python: File extension", 0, False),
-    "serve-dark": (1440, 980, "dark", "Python: Count words", 0, False),
+    "serve-light": (1440, 980, "light", "Python: Remove path", 0, False),
+    "serve-dark": (1440, 980, "dark", "Python: Write lines", 0, False),
     "serve-class": (1440, 980, "light", "Python: A small class", 0, False),
     "serve-java": (1440, 980, "light", "Java: Contains", 0, False),
     "serve-tree": (1440, 980, "light", "Rust: Parse pairs", None, False),
-    "serve-narrow": (390, 844, "light", "Python: File extension", 0, True),
+    "serve-narrow": (390, 844, "light", "Python: Remove path", 0, True),
 }
 
 

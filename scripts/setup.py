@@ -41,7 +41,7 @@ def main() -> int:
     if not python.exists():
         print(f"creating {want.folder} ...", flush=True)
         venv.create(want.folder, with_pip=True, symlinks=sys.platform != "win32")
-    pip = [str(python), "-m", "pip", "install", "-q", "-c", str(ROOT / "requirements.lock")]
+    pip = [str(python), "-m", "pip", "install", "-qq", "-c", str(ROOT / "requirements.lock")]
     has_torch = subprocess.run([str(python), "-c", "import torch"], capture_output=True).returncode == 0
     if not has_torch:
         print("installing torch (CPU build) ...", flush=True)

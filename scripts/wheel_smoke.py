@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
         venv.create(place / "env", with_pip=True)
         run = place / "env" / "bin"
         lock = str(ROOT / "requirements.lock")
-        subprocess.run([run / "pip", "install", "-q", "-c", lock, "torch", str(wheel)], check=True, cwd=place)
+        subprocess.run([run / "pip", "install", "-qq", "-c", lock, "torch", str(wheel)], check=True, cwd=place)
         (place / "sample.py").write_text(SOURCE)
         out = subprocess.run(
             [run / "phloem", "name", "sample.py", "--all", "--format", "json"],

@@ -82,9 +82,29 @@ def until(page: Any, expression: str) -> None:
 def write(page: Any, text: str) -> None:
     """Replace the code as a person does, and wait for the answer to it."""
     page.select_option("#language", "")
-    with page.expect_response("**/api/predict"):
+    with page.expect_response(lambda response: asked_of(response) == text):  # an earlier question may be on its way
         page.fill("#source", text)
     until(page, "!document.getElementById('answers').hasAttribute('aria-busy')")
+
+
+def asked_of(response: Any) -> str | None:
+    """The code that a response is about."""
+    if not response.url.endswith("/api/predict"):
+        return None
+    return str((response.request.post_data_json or {}).get("source"))
+
+
+def overlaps(page: Any) -> int:
+    """How many pairs of the drawn tree's nodes lie over each other."""
+    found: int = page.evaluate(
+        """() => {
+          const boxes = [...document.querySelectorAll(".tree .node")].map((node) => node.getBBox());
+          const before = (a, b) => a.x + a.width <= b.x || a.y + a.height <= b.y;
+          const apart = (a, b) => before(a, b) || before(b, a);
+          return boxes.reduce((sum, a, i) => sum + boxes.slice(i + 1).filter((b) => !apart(a, b)).length, 0);
+        }"""
+    )
+    return found
 
 
 def words(page: Any, task: str = "names") -> list[str]:
@@ -293,6 +313,7 @@ def test_every_language_shows_a_tree(open_page: Open) -> None:
             page.select_option("#example", value)
         until(page, "!document.getElementById('answers').hasAttribute('aria-busy')")
         page.wait_for_selector(".tree .token")
+        assert overlaps(page) == 0, text
         if not text.startswith("Python"):
             assert "no model" in page.inner_text("#messages")
             assert page.locator("#how-much").is_hidden()
@@ -302,6 +323,7 @@ def test_every_language_shows_a_tree(open_page: Open) -> None:
     page.click("#show-tree")
     assert page.locator(".tree .node").count() > few
     assert page.locator("#show-tree").get_attribute("aria-pressed") == "true"
+    assert overlaps(page) == 0
 
 
 def test_messages_say_what_is_wrong(open_page: Open) -> None:

@@ -16,7 +16,12 @@ function visible(tree, paths, whole) {
   const count = tree.parent.length;
   const shown = new Uint8Array(count);
   if (!whole) {
-    for (const path of paths) for (const node of path.nodes) shown[node] = 1;
+    for (const path of paths) for (let node of path.nodes) for (; node >= 0 && !shown[node]; node = tree.parent[node]) shown[node] = 1;
+    // What lies above all paths says nothing: the drawing begins at the first node that is on a path or forks.
+    const onPath = new Set(paths.flatMap((path) => path.nodes));
+    const below = new Int32Array(count);
+    for (let i = 1; i < count; i++) if (shown[i]) below[tree.parent[i]] += 1;
+    for (let i = 0; i < count && !onPath.has(i) && below[i] < 2; i++) shown[i] = 0;
     return shown;
   }
   const depth = new Int32Array(count);
