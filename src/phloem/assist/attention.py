@@ -52,11 +52,10 @@ def attended(
 def context_spans(view: Any, example: Example) -> ContextSpans | None:
     """The contexts that a batch of `view` holds of the example; None for views that do not read paths."""
     from phloem.represent.path_view import PathView
-    from phloem.represent.paths import extract
 
     if not isinstance(view, PathView):
         return None
-    contexts = extract([example], view.preset, view.labels)
+    contexts = view.extract([example])
     drawn, _ = view.sample(contexts, [example])
     names = view.labels.names
     labels = [tuple(names[label] for label in row.tolist() if label >= 0) for row in contexts.paths]
