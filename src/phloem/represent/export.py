@@ -1,6 +1,6 @@
 """From source files to a `.c2s` file: parse, find functions, extract path contexts, write, on all cores.
 
-Files are handled in batches of about a megabyte, each by one process; texts come back in the order of the files, so
+Files are handled in batches of about half a megabyte, each by one process; texts come back in the order of the files, so
 that the result does not depend on the number of workers. Memory is bounded by the batches under way.
 """
 
@@ -27,7 +27,7 @@ from phloem.represent.labels import Labels
 from phloem.represent.paths import extract
 from phloem.represent.preset import PathPreset, reads
 
-BATCH_BYTES = 1 << 20
+BATCH_BYTES = 1 << 19
 MOST_CONTEXTS = 1000  # kept of a function (Alon et al. 2019)
 LARGEST_FILE = 2_000_000  # bytes; a long line costs the parser a hundred times its size
 

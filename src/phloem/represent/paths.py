@@ -30,7 +30,7 @@ from phloem.represent.labels import Labels
 from phloem.represent.preset import OFFICIAL_JAVA, PRESETS, PYTHON150K, TREE_SITTER, PathPreset, reads
 from phloem.represent.values import METHOD_NAME, Texts, python150k_value, subtoken_value
 
-NODES_AT_ONCE = 200_000  # nodes of the trees handled in one step: bounds memory, keeps arrays in the cache
+NODES_AT_ONCE = 100_000  # nodes of the trees handled in one step: bounds memory, keeps arrays in the cache
 
 
 class Contexts(NamedTuple):
