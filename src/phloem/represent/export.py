@@ -1,11 +1,12 @@
 """From source files to a `.c2s` file: parse, find functions, extract path contexts, write, on all cores.
 
-Files are handled in batches of about half a megabyte, each by one process; texts come back in the order of the files, so
-that the result does not depend on the number of workers. Memory is bounded by the batches under way.
+Files are handled in batches of about half a megabyte, each by one process; texts come back in the order of the files,
+so that the result does not depend on the number of workers. Memory is bounded by the batches under way.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +30,7 @@ from phloem.represent.preset import PathPreset, reads
 
 BATCH_BYTES = 1 << 19
 MOST_CONTEXTS = 1000  # kept of a function (Alon et al. 2019)
+RARE_COLLECTION = (200_000, 20, 100)  # in workers: millions of short-lived lists and strings, hardly a cycle
 LARGEST_FILE = 2_000_000  # bytes; a long line costs the parser a hundred times its size
 
 
@@ -116,7 +118,8 @@ def _mapped(batches: Iterable[_Batch], workers: int) -> Iterator[tuple[str, Coun
         return
     # Forking is fast but unsafe in a process with threads.
     method = "fork" if "fork" in get_all_start_methods() and active_count() == 1 else "spawn"
-    with ProcessPoolExecutor(workers, mp_context=get_context(method)) as pool:
+    context = get_context(method)
+    with ProcessPoolExecutor(workers, context, initializer=gc.set_threshold, initargs=RARE_COLLECTION) as pool:
         under_way: deque[Future[tuple[str, Counts]]] = deque()
         for batch in batches:
             under_way.append(pool.submit(_run, batch))
