@@ -1,12 +1,16 @@
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
 
 import phloem
-from phloem.assist.models import Model, Started, search
+from phloem.assist.engines import NumPyEngine, Started, TorchEngine, search
+from phloem.assist.models import Model, load
 from phloem.assist.sources import SourceFile
 from phloem.corpora.examples import examples_of
 from phloem.decode.rescore import score
@@ -148,3 +152,40 @@ def test_truncated_and_foreign_models_are_one_line(names_model: Path, tmp_path: 
         with pytest.raises(PhloemError, match=message) as caught:
             phloem.load(folder)
         assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_another_task_is_refused(names_model: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    copytree(names_model, other)
+    about = json.loads((other / "model.json").read_text())
+    about["facts"]["task"] = "poems"
+    (other / "model.json").write_text(json.dumps(about))
+    with pytest.raises(PhloemError, match="is a model for poems, not for names or summaries"):
+        load(other)
+
+
+def test_numpy_and_torch_give_the_same_answers(names_model: Path) -> None:
+    model = load(names_model)
+    assert isinstance(model.engine, NumPyEngine)
+    ours = model.predict(CODE)
+    model.engine = TorchEngine(model.net, model.view)
+    for one, other in zip(ours, model.predict(CODE), strict=True):
+        assert one.probability == pytest.approx(other.probability, abs=1e-5)
+        assert (one.flagged, [each.text for each in one.suggestions]) == (
+            other.flagged,
+            [each.text for each in other.suggestions],
+        )
+        for mine, theirs in zip(one.suggestions, other.suggestions, strict=True):
+            assert mine.probability == pytest.approx(theirs.probability, abs=1e-5)
+            for word, same in zip(mine.attention, theirs.attention, strict=True):
+                assert [each.weight for each in word] == pytest.approx([each.weight for each in same], abs=1e-5)
+
+
+def test_naming_a_file_needs_no_torch(names_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(CODE)
+    code = (
+        "import sys\nsys.modules['torch'] = None\nfrom phloem.cli import main\n"
+        f"sys.argv = ['phloem', 'name', '--all', 'a.py', '--model', {str(names_model)!r}]\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, "get_color" in done.stdout) == (0, True), done.stderr

@@ -1,10 +1,21 @@
+import importlib.util
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from shutil import copytree
 
+import numpy as np
 import pytest
+import torch
 
 import phloem
+from phloem.assist.cards import rewrite
 from phloem.assist.evaluation import evaluate_model, limited
+from phloem.assist.flags import figures_of
 from phloem.assist.training import Plan, changed, train
 from phloem.errors import PhloemError
 from phloem.learn.settings import TrainingSettings
@@ -120,8 +131,6 @@ def test_a_part_of_a_dataset_is_spread_over_it() -> None:
         def references(self, index):  # type: ignore[no-untyped-def]
             return index.tolist()
 
-    import numpy as np
-
     part = limited(Numbers(), 4)
     assert part.batch(np.arange(4), None) == part.references(np.arange(4)) == [0, 3, 6, 9]
     assert part.sizes.tolist() == [10, 13, 16, 19]
@@ -131,3 +140,104 @@ def test_a_part_of_a_dataset_is_spread_over_it() -> None:
 def test_the_log_of_a_run_is_kept_beside_the_model(names_model: Path) -> None:
     lines = [json.loads(line) for line in (names_model / "run" / "log.jsonl").read_text().splitlines()]
     assert max(line["evaluation"]["f1"] for line in lines if "evaluation" in line) > 0.9
+
+
+def test_flags_are_measured_on_projects_that_set_no_threshold(
+    names_model: Path, small_shards: Path, tmp_path: Path
+) -> None:
+    facts = read_about(names_model)["facts"]
+    flags = facts["flags_test"]
+    assert flags["examples"] == 30
+    assert flags["precision"] > 0.6
+    assert flags["recall"] > 0.5
+    assert flags["recall_interval"][0] <= flags["recall"] <= flags["recall_interval"][1]
+    assert f"recall {flags['recall']:.3f}" in (names_model / "MODEL_CARD.md").read_text()
+    again = evaluate_model(str(names_model), str(small_shards), beam=1)["flags"]
+    assert again["examples"] == 30
+    assert again["recall"] == pytest.approx(flags["recall"], abs=0.1)  # the weights were rounded when they were saved
+    on_validation = evaluate_model(str(names_model), str(small_shards), beam=1, split="validation")["flags"]
+    assert on_validation["precision"] == pytest.approx(facts["flags"]["precision"], abs=0.1)
+
+
+def test_figures_of_flags_are_those_of_their_counts() -> None:
+    rng = np.random.default_rng(3)
+    flagged, wrong = rng.random(400) < 0.3, rng.random(400) < 0.5
+    figures = figures_of(flagged, wrong)
+    assert figures["precision"] == pytest.approx(wrong[flagged].mean())
+    assert figures["recall"] == pytest.approx(flagged[wrong].mean())
+    assert figures["flagged"] == pytest.approx(flagged.mean())
+    for name in ("precision", "recall"):
+        low, high = figures[f"{name}_interval"]
+        assert low < figures[name] < high
+    assert figures_of(flagged[:0], wrong[:0]) == {"examples": 0}
+
+
+def test_new_figures_are_written_into_model_and_card(names_model: Path, small_shards: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copytree(names_model, copy)
+    before = read_about(copy)
+    figures = evaluate_model(str(copy), str(small_shards))
+    rewrite(copy, figures)
+    after = read_about(copy)
+    assert after["facts"]["flags_test"] == figures["flags"]
+    assert after["facts"]["figures"] == {name: value for name, value in figures.items() if name != "flags"}
+    assert after | {"facts": None} == before | {"facts": None}
+    assert phloem.load(copy).threshold == before["facts"]["threshold"]
+    card = (copy / "MODEL_CARD.md").read_text()
+    assert f"| f1 | {figures['f1']:.4f} |" in card
+    assert f"precision {figures['flags']['precision']:.3f}" in card
+    with pytest.raises(PhloemError, match="test split of 30 functions, these figures are of 7"):
+        rewrite(copy, evaluate_model(str(copy), str(small_shards), limit=7))
+
+
+TINY = {"width": 4, "nodes": 4, "path": 4, "decoder": 8, "least": 1, "training": {"batch_size": 8, "threads": 1}}
+TRAIN = ["-m", "phloem", "train", "names", "--config", json.dumps(TINY)]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("accelerate") is None, reason="accelerate is not installed")
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed package")
+def test_of_two_processes_one_measures_and_saves(small_shards: Path, tmp_path: Path) -> None:
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    given = {name: value for name, value in os.environ.items() if name not in {"RANK", "WORLD_SIZE", "LOCAL_RANK"}}
+    done = subprocess.run(
+        [*launch, *TRAIN, "--data", str(small_shards), "--out", str(tmp_path / "two"), "--epochs", "1"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**given, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = [line for line in done.stderr.splitlines() if line.startswith("phloem: ")]
+    assert sum("training on 300 functions" in line for line in said) == 1
+    assert sum("saved in" in line for line in said) == 1
+    assert sum(line.startswith("f1 ") for line in done.stdout.splitlines()) == 1
+    facts = read_about(tmp_path / "two")["facts"]
+    assert facts["training"]["steps"] == 38  # batches are shared, not repeated
+    assert phloem.load(tmp_path / "two").predict("def f(self):\n    return self.size\n")[0].suggestions
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == [
+        "MODEL_CARD.md",
+        "model.json",
+        "model.safetensors",
+        "run",
+    ]
+
+
+def test_a_second_training_into_the_same_folder_is_refused(small_shards: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    command = [sys.executable, *TRAIN, "--data", str(small_shards), "--out", str(out), "--minutes", "5"]
+    first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not (out / "run" / "log.jsonl").exists() and first.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        second = subprocess.run(command, capture_output=True, text=True)
+        assert first.poll() is None
+        assert second.returncode == 2
+        assert second.stderr.splitlines() == [
+            f"phloem: another run is training into {out}: wait for it or choose another --out"
+        ]
+    finally:
+        first.send_signal(signal.SIGTERM)
+        first.wait()
+    assert (out / "run" / "checkpoint.safetensors").exists()
+    assert not (out / ".lock").exists()

@@ -114,7 +114,11 @@ def test_mine_evaluate_and_paths(names_model: Path, small_shards: Path, project:
     assert phloem("mine", "recipe:none", "--out", "x").exit_code == 2
     figures = json.loads(phloem("evaluate", names_model, "--data", small_shards, "--json").stdout)
     assert figures["f1"] > 0.9
+    assert figures["flags"]["recall"] > 0.5
+    assert "flags recall_interval" in phloem("evaluate", names_model, "--data", small_shards, "--limit", 9).stdout
     assert phloem("evaluate", names_model, "--data", "none").exit_code == 2
+    part = phloem("evaluate", names_model, "--data", small_shards, "--limit", 9, "--update")
+    assert (part.exit_code, "takes the whole test split" in part.stderr) == (2, True)
     assert phloem("paths", "a.py", "--out", "a.c2s").exit_code == 0
     assert [line.split()[0] for line in (project / "a.c2s").read_text().splitlines()] == ["get|color", "set|it"]
     assert phloem("paths", "a.py", "--out", "a.c2s", "--preset", "none").exit_code == 2

@@ -144,3 +144,34 @@ def test_memory_of_200_megabytes_of_code_stays_under_a_gibibyte(tmp_path: Path) 
     functions, peak = measured(tmp_path, 200)
     assert functions > 10_000
     assert peak < 1 << 20
+
+
+PAUSED = """
+import sys
+from phloem.corpora import listing, mine
+listing.CHUNK_BYTES = 8000
+write = mine.shards.write_part
+def paused(*arguments):
+    print("writing", flush=True)
+    sys.stdin.readline()
+    return write(*arguments)
+mine.shards.write_part = paused
+mine.mine([sys.argv[1]], sys.argv[2], settings=listing.MineSettings(project_depth=1))
+"""
+
+
+def test_a_second_run_into_the_same_folder_is_refused(tmp_path: Path) -> None:
+    tree, out = project_tree(tmp_path / "code"), tmp_path / "out"
+    command = [sys.executable, "-c", PAUSED, str(tree), str(out)]
+    run = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    assert run.stdout.readline() == "writing\n"
+    again = [sys.executable, "-m", "phloem", "mine", str(tree), "--out", str(out), "--project-depth", "1"]
+    second = subprocess.run(again, capture_output=True, text=True)
+    assert second.returncode == 2
+    assert second.stderr.splitlines() == [f"phloem: another run is mining into {out}: wait for it or stop it"]
+    run.communicate()  # its input ends, and it goes on
+    assert run.returncode == 0
+    mine([str(tree)], tmp_path / "whole", settings=DEPTH)
+    assert contents(out) == contents(tmp_path / "whole")
+    assert not (out / ".mining").exists()

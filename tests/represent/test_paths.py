@@ -310,10 +310,19 @@ def test_deep_nesting(preset, language):
     assert len(written(examples(source, language), preset, limit=100)[0]) >= 1
 
 
-def test_broken_code_gives_what_parses():
-    for source, language in [("def f(a:\n    return a +\n", "python"), ("class A { int f( { return a + ; } }", "java")]:
-        for preset in (TREE_SITTER, OFFICIAL_JAVA if language == "java" else PYTHON150K):
-            written(examples(source, language), preset)
+@pytest.mark.parametrize(
+    ("source", "language", "preset", "kept"),
+    [
+        ("def f(a):\n    return a + b +\n", "python", TREE_SITTER, {"METHOD_NAME", "a", "b"}),
+        ("def f(a):\n    return a + b +\n", "python", PYTHON150K, {"METHODNAME", "a", "b"}),
+        ("class A { int f( { return a + b; } }", "java", TREE_SITTER, {"int", "METHOD_NAME", "a", "b"}),
+        ("class A { int f( { return a + b; } }", "java", OFFICIAL_JAVA, set()),  # JavaParser reads no broken code
+    ],
+)
+def test_broken_code_gives_what_parses(source, language, preset, kept):
+    contexts = extract(examples(source, language), preset, Labels())
+    assert len(contexts.offsets) == 2
+    assert {contexts.values[end] for end in (*contexts.left, *contexts.right)} == kept
 
 
 def test_presets_of_one_language_refuse_others():

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from phloem.errors import PhloemError
 
-# What is kept: shards of source folders, datasets compiled from read-only shards, and what recipes fetch.
-KINDS = ("mined", "views", "sources")
+# What is kept: shards of source folders, datasets compiled from read-only shards, what recipes fetch, and indexes.
+KINDS = ("mined", "views", "sources", "indexes")
 
 
 def cache_folder() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phloem import __version__
+from phloem.assist.findings import replace_file
 from phloem.corpora import shards
+from phloem.errors import PhloemError
 from phloem.languages import by_name
+from phloem.tasks.saved import read_about
 
 if TYPE_CHECKING:
     from phloem.assist.training import Plan
@@ -131,10 +135,42 @@ def _figure_rows(figures: Mapping[str, Any]) -> list[str]:
 def _flag_lines(facts: Mapping[str, Any]) -> list[str]:
     if "flags" not in facts:
         return []
-    flags = facts["flags"]
-    return [
+    flags, test = facts["flags"], facts.get("flags_test", {})
+    lines = [
         "",
         f"A name is flagged under a probability a word of {flags['value']:.3g}. On {flags['examples']:,} functions of "
         f"the validation split, half of their names swapped with another function's of the same project, flags have a "
-        f"precision of {flags['precision']:.3f} and a recall of {flags['recall']:.3f}.",
+        f"precision of {flags['precision']:.3f} and a recall of {flags['recall']:.3f}: the threshold was set there.",
     ]
+    if test.get("examples"):
+        shown = [f"{test[name]:.3f} ({_interval(test[name + '_interval'])})" for name in ("precision", "recall")]
+        lines += [
+            "",
+            f"At this threshold, on {test['examples']:,} functions of the test split, swapped likewise: precision "
+            f"{shown[0]}, recall {shown[1]}.",
+        ]
+    return lines
+
+
+def _interval(ends: Sequence[float]) -> str:
+    return f"{ends[0]:.3f} to {ends[1]:.3f}"
+
+
+def rewrite(folder: Path, figures: Mapping[str, Any]) -> None:
+    """Put the figures of `evaluate_model` on the whole test split into a saved model and its card.
+
+    Raises PhloemError where they are of another number of functions than the model's test split has.
+    """
+    about = read_about(folder)
+    facts = about["facts"]
+    own = facts["data"]["functions"]["test"]
+    if figures["examples"] != own:
+        raise PhloemError(
+            f"{folder.name} has a test split of {own:,} functions, these figures are of {figures['examples']:,}: "
+            "give the data of its training"
+        )
+    facts["figures"] = {name: value for name, value in figures.items() if name != "flags"}
+    if "flags" in figures:
+        facts["flags_test"] = figures["flags"]
+    replace_file(folder / "model.json", json.dumps(about, ensure_ascii=False, separators=(",", ":")).encode())
+    replace_file(folder / "MODEL_CARD.md", card(folder.resolve().name, facts, about["storage"]).encode())

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from phloem import __version__
 from phloem.assist.caches import cache_folder, size_of
-from phloem.assist.library import facts_of, pretrained
+from phloem.assist.library import pretrained
 from phloem.errors import PhloemError
 from phloem.languages import LANGUAGES
 
 PACKAGES = ("torch", "numpy", "tree-sitter", "pyarrow", "safetensors", "tokenizers", "typer")
-EXTRAS = {"serve": ("fastapi", "uvicorn"), "cluster": ("ray", "accelerate")}
+EXTRAS = {"search": ("lancedb", "filelock"), "serve": ("fastapi", "uvicorn"), "cluster": ("ray", "accelerate")}
 
 
 class Check(NamedTuple):
@@ -65,12 +65,12 @@ def _grammars() -> Iterator[Check]:
 
 
 def _models() -> Iterator[Check]:
-    from phloem.assist.models import load
+    from phloem.systems.recipes import RECIPES
+    from phloem.tasks import saved
 
-    for name in pretrained():
+    for name, folder in pretrained().items():
         try:
-            facts = facts_of(name)
-            load(name)
+            facts = saved.load(folder, RECIPES).facts
             yield Check(f"model {name}", True, f"{facts.get('task')} for {', '.join(facts.get('languages', ()))}")
         except PhloemError as error:
             yield Check(f"model {name}", False, str(error))

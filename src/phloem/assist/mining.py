@@ -12,6 +12,7 @@ from phloem.assist.caches import cache_folder
 from phloem.assist.progress import Tell, silent
 from phloem.corpora.listing import MineSettings, list_sources, open_sources
 from phloem.corpora.mine import mine
+from phloem.locks import locked
 
 
 def open_corpus(data: str, tell: Tell = silent) -> Path:
@@ -23,10 +24,16 @@ def open_corpus(data: str, tell: Tell = silent) -> Path:
     digest = list_sources(opened, settings, lambda _: None).digest
     about = [digest, _newest(Path(data)), asdict(settings)]
     folder = cache_folder() / "mined" / hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
-    tell(f"mining {data}", 0)
-    mine(
-        [data], folder, settings=settings, progress=lambda done: tell(f"mining {data}", done.done / max(1, done.total))
-    )
+    with locked(folder.with_suffix(".lock"), f"waiting for another run that mines {data}", lambda said: tell(said, 0)):
+        if (folder / "corpus.json").is_file():
+            return folder
+        tell(f"mining {data}", 0)
+        mine(
+            [data],
+            folder,
+            settings=settings,
+            progress=lambda done: tell(f"mining {data}", done.done / max(1, done.total)),
+        )
     return folder
 
 

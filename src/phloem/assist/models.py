@@ -10,49 +10,45 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import torch
-from jaxtyping import Float, Int64
-from torch import Tensor
+import numpy as np
 
 from phloem.assist.attention import attended, context_spans
+from phloem.assist.checks import Check, carry_on
 from phloem.assist.conventions import is_override, is_protocol_name, written
+from phloem.assist.engines import Engine, NumPyEngine, TorchEngine
 from phloem.assist.library import facts_of, folder_of, pretrained
 from phloem.assist.predictions import Prediction, Suggestion, per_word
 from phloem.assist.sources import MAX_FILE_SIZE, SourceFile, unfit
 from phloem.corpora.examples import examples_of
 from phloem.decode.base import Hypothesis
-from phloem.decode.beam import Beam
-from phloem.decode.rescore import score_lists
 from phloem.errors import PhloemError
 from phloem.languages import by_name, name_for_path
 from phloem.languages.example import Example
 from phloem.learn.prefetch import prefetch
-from phloem.represent.base import PAD, START, UNK
+from phloem.represent.base import PAD
+from phloem.tasks.saved import read_about
 
 if TYPE_CHECKING:
     from phloem.tasks.saved import Saved
 
 BATCH = 128  # functions that go through a model at once
+TASKS = ("names", "summaries")
 Suggest = Literal["all", "flagged"]
 
 
-def search(beam: int) -> Beam:
-    """The search for suggestions: a name with an unknown word in it is of no use to anyone."""
-    return Beam(beam, forbid=(UNK, START))
-
-
 def load(name_or_path: str | Path) -> Model:
-    """A model of the package by name, or a saved folder by path. Raises PhloemError."""
-    from phloem.systems.recipes import RECIPES
-    from phloem.tasks import saved
-
+    """A model of the package by name, or a saved folder by path. Raises PhloemError, also for models of other tasks."""
     folder = folder_of(name_or_path)
-    return Model(folder.resolve().name, saved.load(folder, RECIPES))
+    about = read_about(folder)
+    if (task := about["facts"].get("task")) not in TASKS:
+        raise PhloemError(f"{name_or_path} is a model for {task}, not for {' or '.join(TASKS)}")
+    return Model(folder, about)
 
 
 class Model:
@@ -62,23 +58,48 @@ class Model:
     that of all such words together, so that a rare name is not flagged for being rare.
     """
 
-    def __init__(self, name: str, saved: Saved) -> None:
-        self.name = name
-        self.saved = saved
-        self.facts: dict[str, Any] = saved.facts
+    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
+        """`about` is the content of the folder's model.json."""
+        self.folder = folder
+        self.name = folder.resolve().name
+        self.facts: dict[str, Any] = about["facts"]
         self.task: str = self.facts["task"]
         self.languages: tuple[str, ...] = tuple(self.facts["languages"])
         self.threshold: float = float(self.facts.get("threshold") or 0.0)
-        self.net: Any = saved.model.eval()
-        self.view = saved.view
-        self.length: int = saved.view.config.target_words  # the most words that it writes
+        self.engine: Engine
+        if about["recipe"] == "code2seq":
+            self.engine = NumPyEngine(folder, about)
+        else:
+            self.engine = TorchEngine(self.net, self.saved.view)
+        self.view: Any = self.engine.view
+        self.length: int = self.view.config.target_words  # the most words that it writes
+
+    @cached_property
+    def saved(self) -> Saved:
+        """The model as torch has it, loaded when it is first asked for."""
+        from phloem.systems.recipes import RECIPES
+        from phloem.tasks import saved
+
+        return saved.load(self.folder, RECIPES)
+
+    @property
+    def net(self) -> Any:
+        """The torch module, in evaluation mode."""
+        return self.saved.model
 
     def predict(
-        self, source: str | bytes, *, language: str | None = None, beam: int = 5, path: str = ""
+        self,
+        source: str | bytes,
+        *,
+        language: str | None = None,
+        beam: int = 5,
+        path: str = "",
+        check: Check = carry_on,
     ) -> list[Prediction]:
         """Every function of a source text, in order, with suggestions and the paths that each word attended to.
 
-        `language` is told by `path` where it is not given, and else is the model's own if it has only one. Raises
+        `language` is told by `path` where it is not given, and else is the model's own if it has only one. `check` is
+        called before every step and may raise, so that an answer which nobody waits for takes no more time. Raises
         PhloemError for another language than the model's and for a source that is too large, binary or not UTF-8.
         """
         content = source.encode("utf-8", "replace") if isinstance(source, str) else source
@@ -87,7 +108,7 @@ class Model:
             raise PhloemError(f"{path or 'source'}: {problem}")
         known = self._language(language, path)
         file = SourceFile(path, known, content)
-        return next(self.predict_files([file], beam=beam, attention=True))[1]
+        return next(self.predict_files([file], beam=beam, attention=True, check=check))[1]
 
     def _language(self, language: str | None, path: str) -> str:
         known = by_name(language).name if language else name_for_path(path) if path else None
@@ -106,25 +127,28 @@ class Model:
         threshold: float | None = None,
         suggest: Suggest = "all",
         attention: bool = False,
+        check: Check = carry_on,
+        wanted: Callable[[Example], bool] | None = None,
     ) -> Iterator[tuple[SourceFile, list[Prediction]]]:
-        """Predictions of each file, in order. With `suggest="flagged"` only flagged functions get suggestions."""
+        """Predictions of each file, in order. With `suggest="flagged"` only flagged functions get suggestions; with
+        `wanted`, functions of which it does not hold are left out.
+        """
         limit = self.threshold if threshold is None else threshold
-        for group in prefetch(self._groups(files)):
+        for group in prefetch(self._groups(files, wanted)):
             predictions: list[Prediction] = []
             for chunk in group.chunks:
-                predictions += self._predict(chunk, beam, limit, suggest, attention)
+                predictions += self._predict(chunk, beam, limit, suggest, attention, check)
             done = iter(predictions)
             for file, count in group.files:
                 yield file, list(islice(done, count))
 
-    def _groups(self, files: Iterable[SourceFile]) -> Iterator[_Group]:
+    def _groups(self, files: Iterable[SourceFile], wanted: Callable[[Example], bool] | None) -> Iterator[_Group]:
         """Files until they have BATCH functions, encoded in batches of that size."""
         waiting: list[tuple[SourceFile, int]] = []
         functions: list[_Waiting] = []
         for file in files:
-            found = [
-                _Waiting(file, example) for example in examples_of(file.source, by_name(file.language), path=file.path)
-            ]
+            examples = examples_of(file.source, by_name(file.language), path=file.path)
+            found = [_Waiting(file, example) for example in examples if wanted is None or wanted(example)]
             waiting.append((file, len(found)))
             functions += found
             if len(functions) >= BATCH:
@@ -135,26 +159,29 @@ class Model:
 
     def _group(self, files: list[tuple[SourceFile, int]], functions: list[_Waiting]) -> _Group:
         chunks = [functions[at : at + BATCH] for at in range(0, len(functions), BATCH)]
-        return _Group(files, [(chunk, self.view.batch([one.example for one in chunk])) for chunk in chunks])
+        return _Group(files, [(chunk, self.engine.batch([one.example for one in chunk])) for chunk in chunks])
 
-    @torch.inference_mode()
     def _predict(
-        self, chunk: tuple[list[_Waiting], Any], beam: int, threshold: float, suggest: Suggest, attention: bool
+        self,
+        chunk: tuple[list[_Waiting], Any],
+        beam: int,
+        threshold: float,
+        suggest: Suggest,
+        attention: bool,
+        check: Check,
     ) -> list[Prediction]:
         waiting, batch = chunk
-        started = Started(self.net, self.net.start(batch))
-        targets = [tuple(row[row != PAD].tolist()) for row in batch.target]
-        scores = score_lists(started, batch, [[target] for target in targets])
-        probabilities = [math.exp(score) for [score] in scores]
-        means = [per_word(score, len(target)) for [score], target in zip(scores, targets, strict=True)]
+        check()
+        read = self.engine.read(batch, check)
+        scores = read.scores()
+        probabilities = [math.exp(score) for score in scores]
+        words = (np.asarray(batch.target) != PAD).sum(axis=1).tolist()
+        means = [per_word(score, count) for score, count in zip(scores, words, strict=True)]
         flagged = [self._is_flagged(one, mean, threshold) for one, mean in zip(waiting, means, strict=True)]
         rows = [row for row, flag in enumerate(flagged) if flag or suggest == "all"]
         hypotheses: dict[int, list[Hypothesis]] = {}
         if rows:
-            chosen = torch.tensor(rows)
-            part = batch._replace(target=batch.target[chosen])
-            found = search(beam)(started.only(chosen), part, length=self.length)
-            hypotheses = dict(zip(rows, found, strict=True))
+            hypotheses = dict(zip(rows, read.search(rows, beam, self.length), strict=True))
         predictions = []
         for row, one in enumerate(waiting):
             suggestions = self._suggestions(one.example, hypotheses.get(row, []), attention)
@@ -226,30 +253,6 @@ def _heading(source: bytes, example: Example) -> bytes:
     first = max(source.rfind(b"\n\n", 0, example.start), source.rfind(b"}", 0, example.start), 0)
     name = int(example.tree.start[example.name_node])
     return source[first : example.start] + example.tree.source[:name]
-
-
-class Started:
-    """A `Decodable` that has read its batch, so that scoring and searching read it once."""
-
-    def __init__(self, net: Any, state: Any) -> None:
-        self.net = net
-        self.state = state
-
-    def only(self, rows: Int64[Tensor, rows]) -> Started:
-        """The same with some sources of the batch."""
-        return Started(self.net, self.net.reorder(self.state, rows))
-
-    def start(self, source: Any) -> Any:
-        return self.state
-
-    def next(self, tokens: Int64[Tensor, rows], state: Any) -> tuple[Float[Tensor, "rows vocabulary"], Any]:
-        return self.net.next(tokens, state)
-
-    def reorder(self, state: Any, index: Int64[Tensor, rows]) -> Any:
-        return self.net.reorder(state, index)
-
-    def trace(self, state: Any) -> Tensor | None:
-        return self.net.trace(state)
 
 
 class Models:

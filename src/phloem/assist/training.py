@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,22 +20,24 @@ import torch
 from torch import nn
 
 from phloem.assist.cards import card, describe
-from phloem.assist.evaluation import Measuring, flag_threshold, limited, watched
+from phloem.assist.evaluation import BEAM, Measuring, limited, watched
 from phloem.assist.findings import replace_file
+from phloem.assist.flags import flag_figures, flag_threshold
 from phloem.assist.mining import open_corpus
 from phloem.assist.models import load
 from phloem.assist.progress import Tell, silent
 from phloem.corpora import shards
 from phloem.errors import PhloemError
 from phloem.languages import by_name
+from phloem.learn.distributed import first_process
 from phloem.learn.settings import TrainingSettings
-from phloem.learn.trainer import Progress
+from phloem.learn.trainer import History, Progress
 from phloem.learn.trainer import train as fit
+from phloem.locks import locked
 from phloem.systems.recipes import RECIPES
 from phloem.tasks import saved
 from phloem.tasks.recipe import Recipe
 
-BEAM = 5  # of the figures on the test split, as suggestions are searched for
 VALIDATION = 4000  # functions that decide which weights are the best
 TARGETS = {"names": "name", "summaries": "summary"}
 SUMMARY_WORDS = 20
@@ -80,37 +83,82 @@ class Start(NamedTuple):
 def train(plan: Plan, *, resume: bool = True, tell: Tell = silent) -> dict[str, Any]:
     """Carry a plan out and return the saved model's facts.
 
-    Ctrl-C and SIGTERM leave a checkpoint under OUT/run. Raises PhloemError for data without functions, and where
-    OUT/run belongs to another plan (`resume=False` starts it over).
+    Ctrl-C and SIGTERM leave a checkpoint under OUT/run. Of several processes that torchrun started, the first one
+    prepares OUT, measures and saves; the others only take their share of the training steps and return no facts. Raises
+    PhloemError for data without functions, where OUT/run belongs to another plan (`resume=False` starts it over), and
+    where another training writes into OUT.
     """
     start = begin(plan)
     settings = training_settings(plan)
     corpus = open_corpus(plan.data, tell)
     languages = chosen_languages(plan, corpus)
-    run = prepare_run(plan, corpus, resume)
-    view, splits = compiled(start, corpus, languages, tell)
+    run = plan.out / "run"
+    if not first_process():
+        view, splits = compiled(start, corpus, languages, silent)
+        trained(plan, start, settings, view, splits, run, resume, silent)
+        return {}
+    with locked(plan.out / ".lock", f"another run is training into {plan.out}: wait for it or choose another --out"):
+        prepare_run(plan, corpus, resume)
+        view, splits = compiled(start, corpus, languages, tell)
+        model, history = trained(plan, start, settings, view, splits, run, resume, tell)
+        facts = measured(plan, model, view, corpus, languages, splits, history, tell)
+        saved.save(
+            plan.out,
+            recipe=start.recipe,
+            model=model,
+            view=view,
+            config=start.config,
+            facts=facts,
+            storage=plan.storage,
+        )
+        replace_file(plan.out / "MODEL_CARD.md", card(plan.out.resolve().name, facts, plan.storage).encode())
+        return facts
+
+
+def trained(
+    plan: Plan,
+    start: Start,
+    settings: TrainingSettings,
+    view: Any,
+    splits: dict[str, Any],
+    run: Path,
+    resume: bool,
+    tell: Tell,
+) -> tuple[nn.Module, History]:
+    """The model of the plan, trained."""
     torch.manual_seed(plan.seed)
     model = start.recipe.model(start.config, view)
     if start.weights is not None:
         model.load_state_dict(start.weights)
-    tell(
-        f"training on {len(splits['train']):,} functions, {sum(p.numel() for p in model.parameters()):,} parameters", 0
-    )
+    size = sum(parameter.numel() for parameter in model.parameters())
+    tell(f"training on {len(splits['train']):,} functions, {size:,} parameters", 0)
     measuring = Measuring(plan.task, view, view.config.target_words)
     objective = start.recipe.objective(start.config)
     history = fitted(model, objective, settings, splits, measuring, run, resume, tell)
-    model.cpu().eval()  # wherever it was trained, it is measured and used here
+    return model.cpu().eval(), history  # wherever it was trained, it is measured and used here
+
+
+def measured(
+    plan: Plan,
+    model: nn.Module,
+    view: Any,
+    corpus: Path,
+    languages: Sequence[str],
+    splits: dict[str, Any],
+    history: History,
+    tell: Tell,
+) -> dict[str, Any]:
+    """The facts of the trained model: its figures on the test split and, of names, where its flags begin."""
     tell("measuring on the test split", 0)
     test = watched(splits["test"], tell)
+    measuring = Measuring(plan.task, view, view.config.target_words)
     facts = describe(plan, corpus, languages, splits, history, measuring(model, test, BEAM) if len(test) else {})
     if plan.task == "names":
         tell("setting the threshold for flags", 0)
-        found = flag_threshold(model, view, lambda: shards.read(corpus, "validation", languages=languages), tell)
-        facts |= {"threshold": found.value, "flags": found._asdict()}
-    saved.save(
-        plan.out, recipe=start.recipe, model=model, view=view, config=start.config, facts=facts, storage=plan.storage
-    )
-    replace_file(plan.out / "MODEL_CARD.md", card(plan.out.resolve().name, facts, plan.storage).encode())
+        read = {split: partial(shards.read, corpus, split, languages) for split in ("validation", "test")}
+        found = flag_threshold(model, view, read["validation"], tell)
+        on_test = flag_figures(model, view, read["test"], found.value, tell)
+        facts |= {"threshold": found.value, "flags": found._asdict(), "flags_test": on_test}
     return facts
 
 
@@ -219,8 +267,8 @@ def chosen_languages(plan: Plan, corpus: Path) -> tuple[str, ...]:
     return tuple(language for language in there if not wanted or language in wanted)
 
 
-def prepare_run(plan: Plan, corpus: Path, resume: bool) -> Path:
-    """OUT/run, with the plan in it; a run of another plan is an error, or removed where it is not to be resumed."""
+def prepare_run(plan: Plan, corpus: Path, resume: bool) -> None:
+    """Make OUT/run, with the plan in it; another plan's run is an error, or removed where it is not to be resumed."""
     run = plan.out / "run"
     about: dict[str, Any] = {
         "task": plan.task,
@@ -245,7 +293,6 @@ def prepare_run(plan: Plan, corpus: Path, resume: bool) -> Path:
         raise PhloemError(f"{error.filename or run}: {error.strerror}") from error
     except ValueError as error:
         raise PhloemError(f"{file}: {error}; remove it, or --no-resume") from error
-    return run
 
 
 def compiled(start: Start, corpus: Path, languages: Sequence[str], tell: Tell) -> tuple[Any, dict[str, Any]]:
@@ -261,18 +308,21 @@ def compiled(start: Start, corpus: Path, languages: Sequence[str], tell: Tell) -
     # Beside the shards, whose folder holds nothing else; in the cache where that cannot be written.
     near = corpus.with_name(corpus.name + ".views")
     folder = (near if os.access(corpus.parent, os.W_OK) else cache_folder() / "views") / name
-    state = folder / "view.json"
-    if state.exists():
-        view = start.recipe.restore(json.loads(state.read_text("utf-8")))
-        return view, {split: view.open(folder / split) for split in shards.SHARD_SPLITS}
+    with locked(folder.with_suffix(".lock"), f"waiting for another run that compiles {corpus}", lambda it: tell(it, 0)):
+        if not (folder / "view.json").exists():
+            compile_splits(view, corpus, languages, folder, tell, fit=start.view is None)
+    view = start.recipe.restore(json.loads((folder / "view.json").read_text("utf-8")))
+    return view, {split: view.open(folder / split) for split in shards.SHARD_SPLITS}
+
+
+def compile_splits(view: Any, corpus: Path, languages: Sequence[str], folder: Path, tell: Tell, *, fit: bool) -> None:
+    """A dataset a split in `folder`, the view fitted on the training split where it is to be, its state last."""
     shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
-    splits = {}
     for split in shards.SHARD_SPLITS:
         tell(f"compiling the {split} split", 0)
         examples = shards.read(corpus, split, languages=languages)
-        fresh = split == "train" and start.view is None
-        splits[split] = (view.fit_compile if fresh else view.compile)(examples, folder / split)
-    if not len(splits["train"]):
-        raise PhloemError(f"{corpus} has no functions to train on")
-    replace_file(state, json.dumps(view.state()).encode())
-    return view, splits
+        fresh = fit and split == "train"
+        dataset = (view.fit_compile if fresh else view.compile)(examples, folder / split)
+        if split == "train" and not len(dataset):
+            raise PhloemError(f"{corpus} has no functions to train on")
+    replace_file(folder / "view.json", json.dumps(view.state()).encode())

@@ -16,6 +16,7 @@ from phloem.languages import by_name
 
 if TYPE_CHECKING:
     from phloem.corpora.listing import MineSettings
+    from phloem.corpora.mine import MineReport
 
 data = typer.Typer(
     no_args_is_help=True,
@@ -24,14 +25,17 @@ data = typer.Typer(
 )
 
 
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SRC…",
+        help="Folders, files, zip, jar, wheel, tar, pip:NAME[==VERSION], installed, or one recipe:NAME.",
+    ),
+]
+
+
 def mine(
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SRC…",
-            help="Folders, files, zip, jar, wheel, tar, pip:NAME[==VERSION], installed, or one recipe:NAME.",
-        ),
-    ],
+    sources: Sources,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the shards go.")],
     language: Annotated[
         list[str] | None, typer.Option("--language", metavar="NAME", help="Only this language; may be repeated.")
@@ -85,6 +89,11 @@ def mine(
             report = mine_sources(sources, out, settings=settings, engine=engine, workers=workers, progress=show)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"what is mined is in {out}; the same command goes on") from None
+    _tell(out, report)
+
+
+def _tell(out: Path, report: MineReport) -> None:
+    """What is in the shards, and what was left out."""
     for reason, paths in report.skipped_paths.items():
         shown = ", ".join(paths[:3]) + (" …" if report.skipped[reason] > 3 else "")
         remark(f"{report.skipped[reason]} skipped, {reason}: {shown}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +11,7 @@ from phloem.assist.changes import changed_lines
 from phloem.assist.findings import DEFAULT_BASELINE, Baseline, Finding, findings_of
 from phloem.assist.reports import REPORTS
 from phloem.assist.settings import Settings, read_settings
-from phloem.assist.sources import Skipped, SourceFile, read_sources, source_of_stdin
+from phloem.assist.sources import Skipped, SourceFile
 from phloem.cli.options import (
     Beam,
     Exclude,
@@ -23,36 +22,39 @@ from phloem.cli.options import (
     Verbose,
     progress,
     remark,
+    remark_on,
     size_in_bytes,
+    sources_of,
 )
-from phloem.errors import PhloemError
 
 if TYPE_CHECKING:
     from phloem.assist.models import Models
 
 
+Format = Annotated[str | None, typer.Option("--format", metavar="text|json|sarif|github", help="How to print.")]
+FailOn = Annotated[str | None, typer.Option("--fail-on", metavar="flagged|none", help="Exit 1 with findings.")]
+Diff = Annotated[str | None, typer.Option("--diff", metavar="REV", help="Only functions changed since REV.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", help="Flag names less probable a word than this (default: the model's)."),
+]
+BaselineFile = Annotated[str | None, typer.Option("--baseline", metavar="FILE", help="Do not flag what FILE lists.")]
+WriteBaseline = Annotated[
+    bool, typer.Option("--write-baseline", help=f"Write what is flagged to --baseline (or {DEFAULT_BASELINE}).")
+]
+
+
 def name(
     paths: Paths,
     all_functions: Annotated[bool, typer.Option("--all", help="Every function, not only the flagged ones.")] = False,
-    format: Annotated[
-        str | None, typer.Option("--format", metavar="text|json|sarif|github", help="How to print.")
-    ] = None,
-    fail_on: Annotated[
-        str | None, typer.Option("--fail-on", metavar="flagged|none", help="Exit 1 with findings.")
-    ] = None,
-    diff: Annotated[str | None, typer.Option("--diff", metavar="REV", help="Only functions changed since REV.")] = None,
+    format: Format = None,
+    fail_on: FailOn = None,
+    diff: Diff = None,
     model: ModelName = None,
     beam: Beam = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", help="Flag names less probable a word than this (default: the model's)."),
-    ] = None,
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", metavar="FILE", help="Do not flag what FILE lists.")
-    ] = None,
-    write_baseline: Annotated[
-        bool, typer.Option("--write-baseline", help=f"Write what is flagged to --baseline (or {DEFAULT_BASELINE}).")
-    ] = False,
+    threshold: Threshold = None,
+    baseline: BaselineFile = None,
+    write_baseline: WriteBaseline = False,
     language: LanguageName = None,
     exclude: Exclude = None,
     max_file_size: MaxFileSize = None,
@@ -87,7 +89,7 @@ def name(
     changed = None if diff is None else changed_lines(diff)
     kept = Baseline.read(settings.baseline) if settings.baseline and not write_baseline else None
     skipped = Skipped()
-    files = _files(paths, settings, language, skipped)
+    files = sources_of(paths, language, settings, skipped)
     findings, models = _findings(files, settings, changed, suggest_all=all_functions)
     if write_baseline:
         file = settings.baseline or DEFAULT_BASELINE
@@ -97,22 +99,11 @@ def name(
         findings = kept.silence(findings, settings.baseline)
     flagged = sum(finding.prediction.flagged for finding in findings)
     shown = findings if all_functions else [finding for finding in findings if finding.prediction.flagged]
-    report = REPORTS[settings.format](shown)
-    if report:
+    if report := REPORTS[settings.format](shown):
         typer.echo(report)
     _close(models, len(findings), flagged, skipped, settings, verbose)
     if flagged and settings.fail_on == "flagged":
         raise typer.Exit(1)
-
-
-def _files(paths: list[str], settings: Settings, language: str | None, skipped: Skipped) -> Iterator[SourceFile]:
-    if paths == ["-"]:
-        if language is None:
-            raise PhloemError("- needs --language")
-        return iter([source_of_stdin(sys.stdin.buffer, language, settings.max_file_size)])
-    return read_sources(
-        paths, exclude=settings.exclude, max_file_size=settings.max_file_size, language=language, skipped=skipped
-    )
 
 
 def _findings(
@@ -146,11 +137,7 @@ def _real(file: SourceFile) -> str:
 
 def _close(models: Models, functions: int, flagged: int, skipped: Skipped, settings: Settings, verbose: bool) -> None:
     """What happened, on stderr: counts, skipped files, languages without a model, times."""
-    for line in skipped.lines(limit=1 << 30 if verbose else 10):
-        remark(line)
-    for language, count in models.without.items():
-        files = f"{count} {language} file{'s'[: count != 1]}"
-        remark(f"{files} skipped: no model for names in {language}; `phloem train names` makes one")
+    remark_on(models, skipped, verbose)
     if settings.format == "text":
         remark(f"{flagged} of {functions} functions have a name that disagrees with the body")
     if verbose:

@@ -7,16 +7,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from phloem.assist.progress import Tell
+from phloem.assist.settings import Settings
+from phloem.assist.sources import Skipped, SourceFile, read_sources, source_of_stdin
 from phloem.errors import PhloemError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
+
+    from phloem.assist.models import Models
 
 Paths = Annotated[list[str], typer.Argument(metavar="PATH…", help="Files and folders; - reads from stdin.")]
 ModelName = Annotated[
@@ -66,6 +70,26 @@ def remark(line: str) -> None:
     typer.echo(f"phloem: {line}", err=True)
 
 
+def sources_of(paths: list[str], language: str | None, settings: Settings, skipped: Skipped) -> Iterator[SourceFile]:
+    """The source files of PATH arguments, or stdin."""
+    if paths == ["-"]:
+        if language is None:
+            raise PhloemError("- needs --language")
+        return iter([source_of_stdin(sys.stdin.buffer, language, settings.max_file_size)])
+    return read_sources(
+        paths, exclude=settings.exclude, max_file_size=settings.max_file_size, language=language, skipped=skipped
+    )
+
+
+def remark_on(models: Models, skipped: Skipped, verbose: bool) -> None:
+    """Which files were left out, and why."""
+    for line in skipped.lines(limit=1 << 30 if verbose else 10):
+        remark(line)
+    for language, count in models.without.items():
+        files = f"{count} {language} file{'s'[: count != 1]}"
+        remark(f"{files} skipped: no model for {models.task} in {language}; `phloem train {models.task}` makes one")
+
+
 def existing_folder(path: Path) -> Path:
     """The folder, or PhloemError."""
     if not path.is_dir():
@@ -73,13 +97,27 @@ def existing_folder(path: Path) -> Path:
     return path
 
 
+class Unseen:
+    """The part of a progress display that commands use, where nobody looks."""
+
+    def add_task(self, description: str, *, total: float | None = None) -> TaskID:
+        return cast("TaskID", 0)
+
+    def update(self, task: TaskID, **fields: Any) -> None: ...
+
+    def advance(self, task: TaskID, advance: float = 1) -> None: ...
+
+
 @contextmanager
-def progress() -> Iterator[Progress]:
+def progress() -> Iterator[Progress | Unseen]:
     """A progress display on stderr, shown on terminals only."""
+    if not sys.stderr.isatty():
+        yield Unseen()
+        return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=stderr(), transient=True, disable=not sys.stderr.isatty()) as display:
+    with Progress(*columns, console=stderr(), transient=True) as display:
         yield display
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from phloem.assist.reports import percent
 from phloem.assist.settings import read_settings
-from phloem.assist.sources import Skipped, SourceFile, read_sources, source_of_stdin
+from phloem.assist.sources import Skipped, SourceFile
 from phloem.cli.options import (
     Beam,
     Exclude,
@@ -22,7 +21,9 @@ from phloem.cli.options import (
     Verbose,
     progress,
     remark,
+    remark_on,
     size_in_bytes,
+    sources_of,
 )
 from phloem.errors import PhloemError
 
@@ -69,41 +70,36 @@ def summarize(
         max_file_size=size_in_bytes(max_file_size),
     )
     from phloem.assist.models import Models
-    from phloem.assist.summaries import summaries_of, write_summaries
+    from phloem.assist.summaries import summaries_of
 
     skipped = Skipped()
     models = Models("summaries", model)
-    if paths == ["-"]:
-        if language is None:
-            raise PhloemError("- needs --language")
-        files = iter([source_of_stdin(sys.stdin.buffer, language, settings.max_file_size)])
-    else:
-        files = read_sources(
-            paths, exclude=settings.exclude, max_file_size=settings.max_file_size, language=language, skipped=skipped
-        )
+    files = sources_of(paths, language, settings, skipped)
     found: Found = []
     with progress() as display:
         task = display.add_task("summarizing functions", total=None)
         for file, predictions in models.predict_files(files, beam=settings.beam):
             found.append((file, summaries_of(predictions, least=least, documented=all_functions)))
             display.advance(task, len(predictions))
-    if not write:
-        typer.echo(_json(found) if format == "json" else _text(found))
+    if write:
+        _write(found, skipped)
     else:
-        for file, summaries in found:
-            count, problem = write_summaries(Path(file.path), file, summaries)
-            if problem:
-                skipped.add(file.path, problem)
-            elif count:
-                typer.echo(f"{file.path}: {count} written")
-    for line in skipped.lines(limit=1 << 30 if verbose else 10):
-        remark(line)
-    for name, count in models.without.items():
-        missing = f"{count} {name} file{'s'[: count != 1]}"
-        remark(f"{missing} skipped: no model for summaries in {name}; `phloem train summaries` makes one")
+        typer.echo(_json(found) if format == "json" else _text(found))
+    remark_on(models, skipped, verbose)
     if verbose:
         functions = sum(len(summaries) for _, summaries in found)
         remark(f"models loaded in {models.load_seconds:.2f} s; {functions} summaries in {models.seconds:.2f} s")
+
+
+def _write(found: Found, skipped: Skipped) -> None:
+    from phloem.assist.summaries import write_summaries
+
+    for file, summaries in found:
+        count, problem = write_summaries(Path(file.path), file, summaries)
+        if problem:
+            skipped.add(file.path, problem)
+        elif count:
+            typer.echo(f"{file.path}: {count} written")
 
 
 def _text(found: Found) -> str:

@@ -1,4 +1,4 @@
-"""`phloem train names|summaries` and `phloem evaluate`."""
+"""`phloem train names|summaries|search` and `phloem evaluate`."""
 
 from __future__ import annotations
 
@@ -44,21 +44,8 @@ Resume = Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with t
 Storage = Annotated[str, typer.Option("--storage", metavar="float32|float16|int8", help="How the weights are stored.")]
 
 
-@app.command("names")
-def names(
-    data: Data,
-    out: Out,
-    language: Languages = None,
-    start: Start = "nothing",
-    minutes: Minutes = None,
-    epochs: Epochs = None,
-    recipe: RecipeName = "code2seq",
-    config: Config = None,
-    seed: Seed = 0,
-    resume: Resume = True,
-    storage: Storage = "float16",
-) -> None:
-    """Train a model that names functions.
+_HELP = {
+    "names": """Train a model that names functions.
 
     It is measured on projects that it never saw, and the threshold under which a name is flagged is set on the
     validation split, where half of the names are swapped with another function's, for a precision of 0.8.
@@ -68,50 +55,89 @@ def names(
     phloem train names --data src/ --minutes 10 --out models/mine
 
     phloem train names --data shards --from python-names --minutes 60 --out models/mine
-    """
-    _train("names", data, out, language, start, minutes, epochs, recipe, config, seed, resume, storage)
-
-
-@app.command("summaries")
-def summaries(
-    data: Data,
-    out: Out,
-    language: Languages = None,
-    start: Start = "nothing",
-    minutes: Minutes = None,
-    epochs: Epochs = None,
-    recipe: RecipeName = "code2seq",
-    config: Config = None,
-    seed: Seed = 0,
-    resume: Resume = True,
-    storage: Storage = "float16",
-) -> None:
-    """Train a model that writes the first sentence of a function's documentation.
+    """,
+    "summaries": """Train a model that writes the first sentence of a function's documentation.
 
     [bold]Examples[/bold]
 
     phloem train summaries --data shards --language python --minutes 60 --out models/summaries
+    """,
+}
+
+
+def _add_command(task: str) -> None:
+    @app.command(task, help=_HELP[task])
+    def command(
+        data: Data,
+        out: Out,
+        language: Languages = None,
+        start: Start = "nothing",
+        minutes: Minutes = None,
+        epochs: Epochs = None,
+        recipe: RecipeName = "code2seq",
+        config: Config = None,
+        seed: Seed = 0,
+        resume: Resume = True,
+        storage: Storage = "float16",
+    ) -> None:
+        from phloem.assist.training import Plan, train
+
+        plan = Plan(
+            task=task,
+            data=data,
+            out=out,
+            languages=tuple(language or ()),
+            start=None if start == "nothing" else start,
+            minutes=10.0 if minutes is None and epochs is None else minutes,
+            epochs=epochs,
+            recipe=recipe,
+            config=_config(config),
+            seed=seed,
+            storage=storage,
+            command=shlex.join(["phloem", *sys.argv[1:]]),
+        )
+        with telling() as tell:
+            facts = train(plan, resume=resume, tell=tell)
+        if facts:  # of several processes the first one has them
+            remark(f"saved in {out}; {out / 'MODEL_CARD.md'} says what it is")
+            typer.echo(_figures(facts["figures"]))
+
+
+for _task in _HELP:
+    _add_command(_task)
+
+
+@app.command("search")
+def search(
+    data: Annotated[
+        list[str], typer.Option("--data", metavar="DIR|SRC", help="Mined shards, or a source folder; may be repeated.")
+    ],
+    out: Out,
+    start: Start = "nothing",
+    minutes: Annotated[float, typer.Option("--minutes", metavar="N", help="Time for training steps.")] = 30.0,
+    config: Config = None,
+    seed: Seed = 0,
+    resume: Resume = True,
+    storage: Storage = "int8",
+) -> None:
+    """Train a model of code search: vectors at two speeds, in one space.
+
+    It learns from functions and their documentation; the static encoder takes a third of the time, the Transformer
+    that refines it the rest ('{"layers": 0}' leaves it out). It is measured on projects that it never saw.
+
+    [bold]Examples[/bold]
+
+    phloem train search --data shards --minutes 60 --out models/search
+
+    phloem train search --data python --data java --from code-search --minutes 30 --out models/search
     """
-    _train("summaries", data, out, language, start, minutes, epochs, recipe, config, seed, resume, storage)
+    from phloem.assist.search_training import SearchPlan, train
 
-
-def _train(
-    task: str, data: str, out: Path, language: list[str] | None, start: str, minutes: float | None, epochs: int | None,
-    recipe: str, config: str | None, seed: int, resume: bool, storage: str,
-) -> None:  # fmt: skip
-    from phloem.assist.training import Plan, train
-
-    if minutes is None and epochs is None:
-        minutes = 10.0
-    plan = Plan(
-        task=task,
-        data=data,
+    plan = SearchPlan(
+        data=tuple(data),
         out=out,
-        languages=tuple(language or ()),
-        start=None if start == "nothing" else start,
         minutes=minutes,
-        epochs=epochs,
-        recipe=recipe,
+        start=None if start == "nothing" else start,
         config=_config(config),
         seed=seed,
         storage=storage,
@@ -138,13 +164,15 @@ def _config(text: str | None) -> dict[str, Any]:
     return config
 
 
-def _figures(figures: dict[str, Any]) -> str:
+def _figures(figures: dict[str, Any], of: str = "") -> str:
     lines = []
     for name, value in figures.items():
-        if isinstance(value, list | tuple) and len(value) == 2:
-            lines.append(f"{name:24} {value[0]:.4f} … {value[1]:.4f}")
+        if isinstance(value, dict):
+            lines.append(_figures(value, f"{name} "))
+        elif isinstance(value, list | tuple) and len(value) == 2:
+            lines.append(f"{of + name:24} {value[0]:.4f} … {value[1]:.4f}")
         else:
-            lines.append(f"{name:24} {value:.4f}" if isinstance(value, float) else f"{name:24} {value}")
+            lines.append(f"{of + name:24} {value:.4f}" if isinstance(value, float) else f"{of + name:24} {value}")
     return "\n".join(lines)
 
 
@@ -153,21 +181,35 @@ def evaluate(
     data: Data,
     split: Annotated[str, typer.Option("--split", metavar="test|validation|train", help="Which projects.")] = "test",
     language: Languages = None,
-    beam: Annotated[int, typer.Option("--beam", metavar="N", help="Beam width; 1 is greedy.")] = 1,
+    beam: Annotated[
+        int, typer.Option("--beam", metavar="N", help="Beam width; 1 is greedy and faster (default 5, as cards have).")
+    ] = 5,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="At most so many functions.")] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write the figures into the model's folder and its card.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a saved model on a split of mined shards, with 95% bootstrap intervals.
+
+    For a model that names functions also its flags: precision and recall at its threshold, half of the names swapped.
 
     [bold]Examples[/bold]
 
     phloem evaluate python-names --data shards
 
-    phloem evaluate models/mine --data shards --split validation --beam 5 --json
+    phloem evaluate models/mine --data shards --split validation --beam 1 --json
     """
-    from phloem.assist.evaluation import evaluate_model
+    from phloem.assist.cards import rewrite
+    from phloem.assist.evaluation import BEAM, evaluate_model
+    from phloem.assist.library import folder_of
 
+    if update and (split != "test" or limit is not None or language or beam != BEAM):
+        raise PhloemError(f"--update takes the whole test split and --beam {BEAM}")
     with telling() as tell:
         chosen = tuple(language or ())
         figures = evaluate_model(model, data, split=split, languages=chosen, beam=beam, limit=limit, tell=tell)
+    if update:
+        rewrite(folder_of(model), figures)
+        remark(f"written into {folder_of(model)}")
     typer.echo(json.dumps(figures, indent=2) if as_json else _figures(figures))

@@ -33,6 +33,7 @@ from phloem.corpora.listing import NAMED_SKIPS, Listing, MineSettings, list_sour
 from phloem.corpora.parsing import Parsed
 from phloem.errors import PhloemError
 from phloem.languages import by_name
+from phloem.locks import locked
 
 STATE_FOLDER = ".mining"
 SMALL = 2 << 20  # bytes of source that are not worth starting processes for
@@ -92,7 +93,9 @@ def mine(
     """Mine sources into the corpus folder `out`; the same call after a kill goes on where it stopped.
 
     A source is a folder, a source file, a zip, jar, wheel, tar or sdist, `pip:NAME[==VERSION]` or `installed`.
-    Raises PhloemError for sources that do not exist or hold no code, and for a folder that holds something else."""
+    Raises PhloemError for sources that do not exist or hold no code, and for a folder that holds something else or that
+    another run is mining into.
+    """
     settings = settings or MineSettings()
     tell = progress or (lambda _: None)
     if engine not in engines.ENGINES:
@@ -101,12 +104,14 @@ def mine(
     began = time.monotonic()
     try:
         _check_target(folder)
-        opened = open_sources(sources, folder / STATE_FOLDER / "packages", settings)
-        listing = list_sources(opened, settings, lambda done: tell(Progress("list", done, done, 0)))
-        plan = _plan(listing, settings)
-        if (folder / "corpus.json").exists():
-            return _finished(folder, plan)
-        return _Run(folder, listing, settings, plan, tell, began).run(opened, engine, workers or os.cpu_count() or 1)
+        with locked(folder / STATE_FOLDER / "lock", f"another run is mining into {folder}: wait for it or stop it"):
+            opened = open_sources(sources, folder / STATE_FOLDER / "packages", settings)
+            listing = list_sources(opened, settings, lambda done: tell(Progress("list", done, done, 0)))
+            plan = _plan(listing, settings)
+            if (folder / "corpus.json").exists():
+                return _finished(folder, plan)
+            run = _Run(folder, listing, settings, plan, tell, began)
+            return run.run(opened, engine, workers or os.cpu_count() or 1)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise PhloemError(f"no space left for {folder}: make room and run the same command to go on") from error

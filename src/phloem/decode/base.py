@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jaxtyping import Float, Int64
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 State = Any
 

@@ -47,6 +47,11 @@ class Shares:
         return Share(self.dataset.batch(mine if len(mine) else index[:1], own), weight)
 
 
+def first_process() -> bool:
+    """Whether this process writes and reports: the only one, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 class Processes:
     """This process among those of the run."""
 

@@ -42,7 +42,7 @@ class Labels:
             table = self._tables[space] = np.full(size, -1, np.int32)
         found = table[codes]
         if len(found) and found.min() < 0:
-            for code in np.unique(codes[found < 0]).tolist():
+            for code in sorted(set(codes[found < 0].tolist())):
                 table[code] = self.id(name(code))
             found = table[codes]
         return found

@@ -4,18 +4,22 @@ Half of the node positions of a batch of paths are shared: paths that leave the 
 arrive at the same one end alike. A recurrent network's state after a prefix depends on the prefix only, so a batch
 carries the trie of its paths (read forward) and of its reversed paths (read backward): an encoder that walks them
 level by level computes each distinct prefix once, exactly.
+
+A batch is made of arrays (`path_arrays`), and of the same memory as tensors where a torch model reads it (`tensors`).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Int, Int64
-from torch import Tensor
 
 from phloem.represent.base import PAD
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class Trie(NamedTuple):
@@ -57,6 +61,8 @@ class PathBatch(NamedTuple):
 
     def to(self, device: torch.device | str) -> PathBatch:
         """The batch on another device."""
+        import torch
+
         if torch.device(device) == self.offsets.device:
             return self
         return PathBatch._make(part.to(device) for part in self)
@@ -88,6 +94,11 @@ def draw(
 
 
 def trie(rows: Int[np.ndarray, "paths nodes"], lengths: Int[np.ndarray, " paths"]) -> Trie:
+    """`trie_arrays` as tensors."""
+    return _trie_tensors(trie_arrays(rows, lengths))
+
+
+def trie_arrays(rows: Int[np.ndarray, "paths nodes"], lengths: Int[np.ndarray, " paths"]) -> Any:
     """The trie of sequences that are padded with PAD. One sort, then whole columns: no loop over sequences."""
     order = np.lexsort(rows.T[::-1]) if rows.size else np.arange(len(rows))
     rows, lengths = rows[order], lengths[order]
@@ -102,12 +113,8 @@ def trie(rows: Int[np.ndarray, "paths nodes"], lengths: Int[np.ndarray, " paths"
     ends = np.empty(len(rows), np.int64)
     ends[order] = node[np.arange(len(rows)), np.maximum(lengths, 1) - 1] if rows.size else 0
     deep = int((sizes > 0).sum())
-    return Trie(
-        torch.from_numpy(rows[row, level].astype(np.int64)),
-        torch.from_numpy(parent.astype(np.int64)),
-        tuple(levels[: deep + 1].tolist()),
-        torch.from_numpy(ends),
-    )
+    made: Any = Trie
+    return made(rows[row, level].astype(np.int64), parent.astype(np.int64), tuple(levels[: deep + 1].tolist()), ends)
 
 
 def reversed_rows(
@@ -131,6 +138,56 @@ class Table(NamedTuple):
         return Table(self.ids[positions], offsets)
 
 
+def path_arrays(
+    offsets: Int64[np.ndarray, batch + 1],
+    left: Int[np.ndarray, " contexts"],
+    right: Int[np.ndarray, " contexts"],
+    path: Int[np.ndarray, " contexts"],
+    values: Table,
+    paths: Table,
+    target: Int[np.ndarray, "batch time"],
+) -> Any:
+    """A `PathBatch` of arrays, from contexts whose ends and paths index `values` and `paths`.
+
+    What is not referred to is left out.
+    """
+    used_values, ends = np.unique(np.concatenate([left, right]), return_inverse=True)
+    used_paths, path = np.unique(path, return_inverse=True)
+    bags = values.take(used_values)
+    nodes = paths.take(used_paths)
+    lengths = np.diff(nodes.offsets)
+    rows = np.full((len(lengths), int(lengths.max(initial=0))), PAD, np.int64)
+    rows[np.arange(rows.shape[1]) < lengths[:, None]] = nodes.ids
+    made: Any = PathBatch
+    return made(
+        offsets,
+        ends[: len(left)].astype(np.int64),
+        ends[len(left) :].astype(np.int64),
+        path.astype(np.int64),
+        bags.ids.astype(np.int64),
+        bags.offsets[:-1],
+        rows,
+        lengths,
+        target.astype(np.int64),
+        trie_arrays(rows, lengths),
+        trie_arrays(reversed_rows(rows, lengths), lengths),
+    )
+
+
+def tensors(arrays: Any) -> PathBatch:
+    """A batch of arrays as tensors, which share their memory."""
+    import torch
+
+    *parts, prefixes, suffixes = arrays
+    return PathBatch._make([*map(torch.from_numpy, parts), _trie_tensors(prefixes), _trie_tensors(suffixes)])
+
+
+def _trie_tensors(arrays: Any) -> Trie:
+    from torch import from_numpy
+
+    return Trie(from_numpy(arrays.label), from_numpy(arrays.parent), arrays.levels, from_numpy(arrays.ends))
+
+
 def path_batch(
     offsets: Int64[np.ndarray, batch + 1],
     left: Int[np.ndarray, " contexts"],
@@ -140,24 +197,5 @@ def path_batch(
     paths: Table,
     target: Int[np.ndarray, "batch time"],
 ) -> PathBatch:
-    """A batch from contexts whose ends and paths index `values` and `paths`; what is not referred to is left out."""
-    used_values, ends = np.unique(np.concatenate([left, right]), return_inverse=True)
-    used_paths, path = np.unique(path, return_inverse=True)
-    bags = values.take(used_values)
-    nodes = paths.take(used_paths)
-    lengths = np.diff(nodes.offsets)
-    rows = np.full((len(lengths), int(lengths.max(initial=0))), PAD, np.int64)
-    rows[np.arange(rows.shape[1]) < lengths[:, None]] = nodes.ids
-    return PathBatch(
-        torch.from_numpy(offsets),
-        torch.from_numpy(ends[: len(left)].astype(np.int64)),
-        torch.from_numpy(ends[len(left) :].astype(np.int64)),
-        torch.from_numpy(path.astype(np.int64)),
-        torch.from_numpy(bags.ids.astype(np.int64)),
-        torch.from_numpy(bags.offsets[:-1]),
-        torch.from_numpy(rows),
-        torch.from_numpy(lengths),
-        torch.from_numpy(target.astype(np.int64)),
-        trie(rows, lengths),
-        trie(reversed_rows(rows, lengths), lengths),
-    )
+    """`path_arrays` as tensors."""
+    return tensors(path_arrays(offsets, left, right, path, values, paths, target))

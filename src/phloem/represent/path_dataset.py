@@ -19,7 +19,8 @@ import mmap
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
@@ -32,6 +33,7 @@ from phloem.represent.base import PAD
 from phloem.represent.path_batch import PathBatch, Table, draw, path_batch, ragged_positions
 
 FORMAT = 1
+BLOCK = 1 << 16  # rows of a table that are handled at once
 CONTEXT_ARRAYS = ("left", "right", "path")
 RELEASE_EVERY = 16  # batches; random access would else make every page of the contexts resident
 
@@ -206,10 +208,18 @@ class PathWriter:
     def _write(self, name: str, array: np.ndarray) -> None:
         self._files[name].write(np.ascontiguousarray(array).tobytes())
 
+    def path_labels(self) -> Iterator[Table]:
+        """The label numbers of all distinct paths, in blocks."""
+        keys = iter(self.paths)
+        while block := list(islice(keys, BLOCK)):
+            offsets = np.zeros(len(block) + 1, np.int64)
+            np.cumsum([len(key) // 4 for key in block], out=offsets[1:])
+            yield Table(np.frombuffer(b"".join(block), np.int32), offsets)
+
     def finish(
         self,
-        value_ids: Callable[[str], list[int]],
-        path_ids: Callable[[np.ndarray], list[int]],
+        value_ids: Callable[[Iterable[str]], Table],
+        path_ids: Callable[[Table], Table],
         word_ids: Callable[[list[str]], list[int]],
         time: int,
     ) -> None:
@@ -218,8 +228,9 @@ class PathWriter:
         `path_ids` gets label numbers; `time` is the length of a target's row, its end mark included.
         """
         assert self.folder is not None, "a writer without a folder has nothing to finish"
-        self._write_table("values", map(value_ids, self.values))
-        self._write_table("paths", (path_ids(np.frombuffer(key, np.int32)) for key in self.paths))
+        values = iter(self.values)
+        self._write_table("values", (value_ids(block) for block in iter(lambda: list(islice(values, BLOCK)), [])))
+        self._write_table("paths", map(path_ids, self.path_labels()))
         for file in self._files.values():
             file.flush()
         text, offsets = ((self._partial / f"{name}.bin") for name in ("references", "references.offsets"))
@@ -237,13 +248,17 @@ class PathWriter:
         (self._partial / "dataset.json").write_text(json.dumps(about))
         self._partial.rename(self.folder)
 
-    def _write_table(self, name: str, rows: Iterable[list[int]]) -> None:
-        offsets = [0]
-        with (self._partial / f"{name}.bin").open("wb") as ids:
-            for row in rows:
-                ids.write(np.array(row, np.int32).tobytes())
-                offsets.append(offsets[-1] + len(row))
-        (self._partial / f"{name}.offsets.bin").write_bytes(np.array(offsets, np.int64).tobytes())
+    def _write_table(self, name: str, blocks: Iterable[Table]) -> None:
+        written = 0
+        with (
+            (self._partial / f"{name}.bin").open("wb") as ids,
+            (self._partial / f"{name}.offsets.bin").open("wb") as offsets,
+        ):
+            offsets.write(np.zeros(1, np.int64).tobytes())
+            for block in blocks:
+                ids.write(block.ids.astype(np.int32).tobytes())
+                offsets.write((block.offsets[1:] + written).tobytes())
+                written += int(block.offsets[-1])
 
 
 def _count(counts: np.ndarray, size: int, *ids: Int32[np.ndarray, " contexts"]) -> Int64[np.ndarray, " rows"]:

@@ -14,7 +14,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -25,9 +25,8 @@ from phloem.errors import PhloemError
 from phloem.languages.documentation import first_sentence
 from phloem.languages.example import Example
 from phloem.languages.subtokens import split
-from phloem.represent import c2s
 from phloem.represent.base import PAD, START, UNK
-from phloem.represent.path_batch import PathBatch, Table, draw, path_batch
+from phloem.represent.path_batch import PathBatch, Table, draw, path_arrays, path_batch, tensors
 from phloem.represent.path_dataset import PathDataset, PathWriter, RawContexts, stored_order
 from phloem.represent.paths import PRESETS, Contexts, Labels, extract
 from phloem.represent.vocabulary import INPUTS, OUTPUTS, Vocabulary
@@ -135,6 +134,8 @@ class PathView:
             self._add(self.extract(kept), targets, _seeds(kept), [example.project for example in kept], writer)
 
     def _write_c2s(self, file: Path, writer: PathWriter) -> None:
+        from phloem.represent import c2s  # not needed to predict, and reading it takes time at every start
+
         malformed = c2s.Malformed()
         for chunk in _chunks(c2s.read(file, malformed), CHUNK):
             contexts, names = c2s.from_text(chunk, self.labels)
@@ -173,9 +174,16 @@ class PathView:
             for part in self._parts(value):
                 subtokens[part] += count
         nodes: Counter[str] = Counter()
-        for key, count in zip(writer.paths, writer.path_counts.tolist(), strict=False):
-            for name in self._names(np.frombuffer(key, np.int32)):
-                nodes[name] += count
+        first, labels = 0, np.zeros(len(self.labels))
+        for block in writer.path_labels():
+            counts = writer.path_counts[first : (first := first + len(block.offsets) - 1)]
+            if config.whole:
+                nodes.update(dict(zip(self._whole(block), counts.tolist(), strict=True)))
+            else:
+                labels += np.bincount(block.ids, np.repeat(counts, np.diff(block.offsets)), len(labels))
+        nodes.update(
+            {name: int(count) for name, count in zip(self.labels.names, labels.tolist(), strict=True) if count}
+        )
         self.values = Vocabulary.most_frequent(subtokens, INPUTS, config.subtoken_limit, config.least)
         self.nodes = Vocabulary.most_frequent(nodes, INPUTS, config.path_limit if config.whole else 0)
         self.words = Vocabulary.most_frequent(writer.word_counts, OUTPUTS, config.word_limit, config.least)
@@ -186,29 +194,30 @@ class PathView:
     def _parts(self, value: str) -> list[str]:
         return [value] if self.config.whole else value.split("|")[: self.config.value_subtokens]
 
-    def _names(self, labels: np.ndarray) -> list[str]:
-        names = [self.labels.names[label] for label in labels.tolist()]
-        return ["|".join(names)] if self.config.whole else names
+    def _whole(self, paths: Table) -> list[str]:
+        """Each path of label numbers as one word."""
+        names = [self.labels.names[label] for label in paths.ids.tolist()]
+        return ["|".join(names[start:stop]) for start, stop in pairwise(paths.offsets.tolist())]
 
-    def _value_ids(self, value: str) -> list[int]:
-        return self.values.ids(self._parts(value))
+    def _value_ids(self, values: Iterable[str]) -> Table:
+        return _table([self.values.ids(self._parts(value)) for value in values])
 
-    def _path_ids(self, labels: np.ndarray) -> list[int]:
-        return self.nodes.ids(self._names(labels))
-
-    def _tables(self, contexts: Contexts) -> tuple[Table, Table]:
-        """The distinct values and paths of extracted contexts in terms of the vocabularies."""
-        values = _table([self._value_ids(value) for value in contexts.values])
-        valid = contexts.paths >= 0
+    def _path_ids(self, paths: Table) -> Table:
+        """Paths of label numbers in terms of the vocabulary."""
         if self.config.whole:
-            return values, _table([self._path_ids(row[keep]) for row, keep in zip(contexts.paths, valid, strict=True)])
+            return _table([[number] for number in self.nodes.ids(self._whole(paths))])
         names = self.labels.names
         if len(self._label_ids) < len(names):
             fresh = self.nodes.ids(names[len(self._label_ids) :])
             self._label_ids = np.concatenate([self._label_ids, np.array(fresh, np.int64)])
+        return Table(self._label_ids[paths.ids], paths.offsets)
+
+    def _tables(self, contexts: Contexts) -> tuple[Table, Table]:
+        """The distinct values and paths of extracted contexts in terms of the vocabularies."""
+        valid = contexts.paths >= 0
         offsets = np.zeros(len(valid) + 1, np.int64)
         np.cumsum(valid.sum(axis=1), out=offsets[1:])
-        return values, Table(self._label_ids[contexts.paths[valid]], offsets)
+        return self._value_ids(contexts.values), self._path_ids(Table(contexts.paths[valid], offsets))
 
     # Batches of examples that are not on disk
 
@@ -228,6 +237,12 @@ class PathView:
         self, examples: list[Example], rng: np.random.Generator | None = None, contexts: Contexts | None = None
     ) -> PathBatch:
         """The batch of these examples, extracted at once (or from their `contexts`)."""
+        return tensors(self.arrays(examples, rng, contexts))
+
+    def arrays(
+        self, examples: list[Example], rng: np.random.Generator | None = None, contexts: Contexts | None = None
+    ) -> Any:
+        """`batch`, of arrays."""
         contexts = self.extract(examples) if contexts is None else contexts
         drawn, offsets = self.sample(contexts, examples, rng)
         values, paths = self._tables(contexts)
@@ -236,7 +251,7 @@ class PathView:
             ids = self.words.ids(self.target(example)[: self.config.target_words])
             row[: len(ids)] = ids
         left, right, path = contexts.left[drawn], contexts.right[drawn], contexts.path[drawn]
-        return path_batch(offsets, left, right, path, values, paths, target)
+        return path_arrays(offsets, left, right, path, values, paths, target)
 
     def encode(self, example: Example, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
         """One example's arrays: `left`, `right`, `path` into the ragged tables `values` and `paths`, and `target`."""

@@ -25,7 +25,6 @@ from phloem.errors import PhloemError
 from phloem.languages.example import Example
 from phloem.represent.enumeration import distinct_rows, enumerate_paths
 from phloem.represent.forest import Forest, tree_sitter_forest
-from phloem.represent.java_forest import java_parser_forest
 from phloem.represent.labels import Labels
 from phloem.represent.preset import OFFICIAL_JAVA, PRESETS, PYTHON150K, TREE_SITTER, PathPreset, reads
 from phloem.represent.values import METHOD_NAME, Texts, python150k_value, subtoken_value
@@ -154,6 +153,8 @@ def _forest(examples: Sequence[Example], preset: PathPreset, labels: Labels, tex
     if not reads(preset, language):
         raise PhloemError(f"preset {preset.name} does not read {language}")
     if preset.tree == "javaparser":
+        from phloem.represent.java_forest import java_parser_forest  # nine modules that the other presets never read
+
         return java_parser_forest(examples, preset, labels)
     return tree_sitter_forest(examples, preset, labels, texts)
 

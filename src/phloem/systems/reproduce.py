@@ -16,6 +16,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -280,11 +281,9 @@ def machine() -> dict[str, Any]:
     import torch
 
     model = platform.processor()
-    try:
+    with suppress(OSError, StopIteration):  # Linux alone has the file, and not on every processor a model's name
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": model,

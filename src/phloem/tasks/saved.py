@@ -15,22 +15,27 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, is_dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
-import safetensors.torch
-import torch
+import numpy as np
+import safetensors.numpy
+from jaxtyping import Float32
 from safetensors import SafetensorError
-from torch import Tensor, nn
 
 from phloem.errors import PhloemError
 from phloem.languages import LANGUAGES
 from phloem.tasks.recipe import Recipe
 
+if TYPE_CHECKING:
+    from torch import nn
+
+T = TypeVar("T")
 FORMAT = 1
+MISFITS = (RuntimeError, KeyError, TypeError, ValueError, IndexError)
 STORAGES = ("float16", "float32", "int8")
 SCALE = "//scale"  # what the name of a matrix's row scales ends with
 
@@ -64,6 +69,10 @@ def save(
     """
     if storage not in STORAGES:
         raise PhloemError(f"unknown storage {storage!r}: take one of {', '.join(STORAGES)}")
+    import safetensors.torch
+
+    from phloem.tasks.weights import packed
+
     folder = Path(folder)
     weights = safetensors.torch.save(packed(model.state_dict(), storage))
     about = {
@@ -99,6 +108,10 @@ def load(folder: str | Path, recipes: Mapping[str, Recipe]) -> Saved:
     Raises:
         PhloemError: a missing, truncated or foreign file, a newer format, an unknown recipe.
     """
+    import safetensors.torch
+
+    from phloem.tasks.weights import Uninitialized, unpacked
+
     folder = Path(folder)
     about = read_about(folder)
     if about["recipe"] not in recipes:
@@ -108,15 +121,13 @@ def load(folder: str | Path, recipes: Mapping[str, Recipe]) -> Saved:
     try:
         config = configuration(recipe.config, about["config"])
         view = recipe.restore(about["view"])
-        model = recipe.model(config, view)
+        with Uninitialized():
+            model = recipe.model(config, view)
         fresh = model.state_dict()
-        tensors = unpacked(read_weights(folder, about["sha256"]), fresh)
+        tensors = unpacked(read_weights(folder, about["sha256"], safetensors.torch.load), fresh)
         model.load_state_dict(tensors)
-    except (RuntimeError, KeyError, TypeError, ValueError, IndexError) as error:
-        reason = str(error).splitlines()[0]
-        raise PhloemError(
-            f"{folder} does not fit its recipe {recipe.name!r} ({reason}): train or fetch it again"
-        ) from error
+    except MISFITS as error:
+        raise misfit(folder, recipe.name, error) from error
     check_grammars(folder, about["facts"].get("grammars", {}))
     return Saved(model.eval(), view, config, about["facts"], recipe.name)
 
@@ -141,14 +152,20 @@ def read_about(folder: Path) -> dict[str, Any]:
     return found
 
 
-def read_weights(folder: Path, sha256: str) -> dict[str, Tensor]:
-    """The tensors of model.safetensors, which must be those that model.json was written with."""
+def misfit(folder: Path, recipe: str, error: Exception) -> PhloemError:
+    """What to say of a folder whose view or weights its recipe can't take."""
+    reason = str(error).splitlines()[0]
+    return PhloemError(f"{folder} does not fit its recipe {recipe!r} ({reason}): train or fetch it again")
+
+
+def read_weights(folder: Path, sha256: str, parse: Callable[[bytes], dict[str, T]]) -> dict[str, T]:
+    """What model.safetensors holds, which must be what model.json was written with."""
     file = folder / "model.safetensors"
     try:
         content = file.read_bytes()
         if hashlib.sha256(content).hexdigest() != sha256:
             raise PhloemError(f"{file} is damaged or of another model than model.json: fetch or train the model again")
-        return safetensors.torch.load(content)
+        return parse(content)
     except FileNotFoundError as error:
         raise PhloemError(f"{folder} has no model.safetensors: fetch or train the model again") from error
     except OSError as error:
@@ -157,43 +174,16 @@ def read_weights(folder: Path, sha256: str) -> dict[str, Tensor]:
         raise PhloemError(f"{file} is not a safetensors file ({error}): fetch or train the model again") from error
 
 
-def packed(tensors: Mapping[str, Tensor], storage: str) -> dict[str, Tensor]:
-    """Tensors as they are stored; of tensors that share their memory, the first."""
-    stored: dict[str, Tensor] = {}
-    seen: set[tuple[int, torch.Size]] = set()
-    for name, tensor in tensors.items():
-        place = (tensor.data_ptr(), tensor.shape)
-        if tensor.numel() and place in seen:
-            continue
-        seen.add(place)
-        values = tensor.detach().cpu().contiguous()
-        if not values.is_floating_point() or storage == "float32":
-            stored[name] = values
-        elif storage == "int8" and values.dim() == 2:
-            scale = values.float().abs().amax(dim=1, keepdim=True) / 127
-            stored[name] = (values.float() / scale.where(scale > 0, 1.0)).round().to(torch.int8)
-            stored[name + SCALE] = scale[:, 0]
-        else:
-            half = values.half()
-            stored[name] = half if half.isfinite().all() else values  # beyond 65504 float16 has only infinity
-    return stored
-
-
-def unpacked(stored: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of `packed`, for a model whose own tensors are `fresh`: types, and which ones share memory."""
-    tensors: dict[str, Tensor] = {}
-    first: dict[tuple[int, torch.Size], str] = {}
-    for name, own in fresh.items():
-        source = first.setdefault((own.data_ptr(), own.shape), name) if own.numel() else name
-        if source not in stored:
-            raise KeyError(f"no weights of {source}")
-        values = stored[source]
-        if source + SCALE in stored:
-            values = values.float() * stored[source + SCALE][:, None]
-        tensors[name] = values.to(own.dtype)
-    if unknown := [name for name in stored if name.removesuffix(SCALE) not in fresh]:
-        raise KeyError(f"unknown weights {unknown[0]}")
-    return tensors
+def read_arrays(folder: Path, about: Mapping[str, Any]) -> dict[str, Float32[np.ndarray, "..."]]:
+    """All weights of a model as float32 arrays, without torch. Of those that share memory only the first is there."""
+    stored = read_weights(folder, about["sha256"], safetensors.numpy.load)
+    arrays = {}
+    for name, values in stored.items():
+        if not name.endswith(SCALE):
+            arrays[name] = values.astype(np.float32)
+            if name + SCALE in stored:
+                arrays[name] *= stored[name + SCALE].astype(np.float32)[:, None]
+    return arrays
 
 
 def configuration(kind: type, values: Mapping[str, Any]) -> Any:
