@@ -6,6 +6,7 @@ with the best answer printed; 130 stopped with Ctrl-C.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from phloem import __version__
-from phloem.cli import corpora, explain, inspect, name, serve, summarize, systems, train
+from phloem.cli import corpora, explain, inspect, name, search, serve, servers, summarize, synth, systems, train
 from phloem.errors import PhloemError
 
 
@@ -71,7 +72,14 @@ JOBS, LEARNING, RESEARCH, TOOLS = "Your code", "Train on your code", "Methods", 
 app.command("name", rich_help_panel=JOBS)(name.name)
 app.command("summarize", rich_help_panel=JOBS)(summarize.summarize)
 app.command("explain", rich_help_panel=JOBS)(explain.explain)
+app.command("synth", cls=synth.ExamplePairs, rich_help_panel=JOBS)(synth.synth)
+app.command("index", rich_help_panel=JOBS)(search.index)
+app.command("search", rich_help_panel=JOBS)(search.search)
+app.command("similar", rich_help_panel=JOBS)(search.similar)
+app.command("clones", rich_help_panel=JOBS)(search.clones)
 app.command("serve", rich_help_panel=JOBS)(serve.serve)
+app.command("mcp", rich_help_panel=JOBS)(servers.mcp)
+app.command("lsp", rich_help_panel=JOBS)(servers.lsp)
 app.command("mine", rich_help_panel=LEARNING)(corpora.mine)
 app.add_typer(train.app, name="train", rich_help_panel=LEARNING)
 app.command("evaluate", rich_help_panel=LEARNING)(train.evaluate)
@@ -85,4 +93,9 @@ app.command("doctor", rich_help_panel=TOOLS)(inspect.doctor)
 
 def main() -> None:
     """The entry point of the program."""
+    # Threads that wait for each other in small products cost more than they bring where processors are busy: idle ones
+    # of torch sleep instead of spinning, and NumPy leaves half of the processors to the parsing of the next files.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, min(4, (os.cpu_count() or 1) // 2))))
+    gc.set_threshold(50_000, 20, 20)  # imports make many objects and hardly any garbage: an eighth of the start-up time
     app(prog_name="phloem")

@@ -1,0 +1,1 @@
+"""Programs from examples: languages of programs, enumeration, deduction and version spaces."""

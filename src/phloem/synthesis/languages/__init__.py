@@ -1,0 +1,1 @@
+"""Languages of programs, one file each: operators, parsing, printing, sampling."""
