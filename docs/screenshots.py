@@ -14,11 +14,13 @@ import threading
 from pathlib import Path
 
 import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 import phloem
-from phloem.assist.library import pretrained
+from phloem.assist.library import facts_of, pretrained
+from phloem.assist.models import TASKS
 from phloem.serve.api import create_app
+from phloem.serve.workspace import Workspace
 
 FLAGS = [
     "--no-sandbox",
@@ -37,6 +39,7 @@ PICTURES = {
     "serve-tree": (1440, 980, "light", "Rust: Parse pairs", None, False),
     "serve-narrow": (390, 844, "light", "Python: Remove path", 0, True),
 }
+SEARCHED = "split camel case identifiers into words"
 
 
 def settled(page: Page) -> None:
@@ -46,6 +49,25 @@ def settled(page: Page) -> None:
     page.wait_for_timeout(900)
 
 
+def job_pictures(browser: Browser, address: str, out: Path) -> None:
+    """The pages of search and of programs from examples."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme="light")
+    page.set_default_timeout(60_000)
+    page.goto(address + "search")
+    with page.expect_response("**/api/search"):
+        page.fill("#query", SEARCHED)
+    page.wait_for_selector("[role=option]")
+    page.wait_for_timeout(900)
+    page.screenshot(path=out / "search.png")
+    page.set_viewport_size({"width": 1280, "height": 480})
+    page.goto(address + "synth")
+    page.select_option("#example", label="Last name first")
+    page.wait_for_selector("#forms button")
+    page.wait_for_timeout(1500)
+    page.screenshot(path=out / "synth.png")
+    page.close()
+
+
 def main() -> None:
     """Serve, open each picture's page, and write it."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -53,9 +75,12 @@ def main() -> None:
     options.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
     chosen = options.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    models = [phloem.load(name) for name in chosen.model or pretrained()]
+    named = [name for name in pretrained() if facts_of(name)["task"] in TASKS]
+    models = [phloem.load(name) for name in chosen.model or named]
+    workspace = Workspace(Path(__file__).parent.parent / "src", fresh=60)
+    workspace.index()
     bound = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(models), log_level="warning", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(create_app(models, workspace), log_level="warning", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     address = f"http://127.0.0.1:{bound.getsockname()[1]}/"
@@ -80,6 +105,7 @@ def main() -> None:
             page.goto(address + "docs")
             page.wait_for_selector(".operation")
             page.screenshot(path=chosen.out / "serve-api.png")
+            job_pictures(browser, address, chosen.out)
             browser.close()
     finally:
         server.should_exit = True

@@ -19,6 +19,8 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import phloem
+from phloem.assist.checks import Check
 from phloem.assist.predictions import Prediction
 from phloem.errors import PhloemError
 from phloem.languages import LANGUAGES, by_name
@@ -256,7 +258,7 @@ def test_nothing_outside_the_page_is_served(parser_only: TestClient, path: str) 
 
 def test_openapi_and_its_page_are_local(parser_only: TestClient) -> None:
     api = parser_only.get("/openapi.json").json()
-    assert set(api["paths"]) == {PREDICT, "/api/languages", "/api/models", "/api/examples"}
+    assert set(api["paths"]) == {PREDICT, "/api/languages", "/api/models", "/api/examples", "/api/synth"}
     page = parser_only.get("/docs")
     assert page.status_code == 200
     assert "//" not in page.text.replace("<!doctype html>", "")
@@ -295,6 +297,47 @@ def test_time_and_queue_are_bounded() -> None:
             if reply.status_code == 200:
                 break
         assert reply.status_code == 200
+
+
+class Endless:
+    """A model that never has an answer, step after step."""
+
+    name, task, languages = "endless", "names", ("python",)
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def predict(self, source: str | bytes, *, check: Check, **_: object) -> list[Prediction]:
+        try:
+            while True:
+                check()
+                self.ended.wait(0.01)
+        finally:
+            self.ended.set()
+
+
+def test_work_that_nobody_waits_for_ends() -> None:
+    endless = Endless()
+    body = {"source": "def f(): pass", "language": "python"}
+    with TestClient(create_app([endless], seconds=0.3), base_url="http://localhost") as client:
+        assert client.post(PREDICT, json=body).status_code == 503
+        assert endless.ended.wait(30)
+        assert client.post(PREDICT, json={**body, "task": "summaries"}).status_code == 200  # the worker is free again
+
+
+def test_a_model_is_stopped_between_two_steps(trained: list[phloem.assist.models.Model]) -> None:
+    steps: list[int] = []
+
+    def check() -> None:
+        steps.append(len(steps))
+        if len(steps) == 4:
+            raise PhloemError("enough")
+
+    request = PredictRequest(source=GETTER, language="python")
+    with pytest.raises(PhloemError, match="enough"):
+        answer(request, trained, check)
+    assert len(steps) == 4
+    assert len(answer(request, trained).functions) == 1
 
 
 def test_an_address_in_use_is_one_line() -> None:

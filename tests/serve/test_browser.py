@@ -468,7 +468,7 @@ def test_the_api_page_shows_and_tries_every_operation(open_page: Open) -> None:
     page = open_page("docs")
     page.wait_for_selector(".operation")
     shown = page.locator(".operation h2 code").all_inner_texts()
-    assert shown == ["/api/predict", "/api/languages", "/api/models", "/api/examples"]
+    assert shown == ["/api/predict", "/api/languages", "/api/models", "/api/examples", "/api/synth"]
     for form in page.locator(".operation").all():
         form.locator("button").click()
         playwright.expect(form.locator(".output")).to_contain_text("200", timeout=60_000)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from phloem.assist.checks import Check, carry_on
 from phloem.assist.predictions import Attended, Prediction
 from phloem.errors import PhloemError
 from phloem.languages import by_name, for_path
@@ -58,12 +59,12 @@ class Predictor(Protocol):
     def languages(self) -> Sequence[str]: ...
 
     def predict(
-        self, source: str | bytes, *, language: str | None = None, beam: int = 5, path: str = ""
+        self, source: str | bytes, *, language: str | None, beam: int, path: str, check: Check
     ) -> list[Prediction]: ...
 
 
-def answer(request: PredictRequest, models: Sequence[Predictor]) -> PredictResponse:
-    """The response to a request. Raises PhloemError for an unknown language."""
+def answer(request: PredictRequest, models: Sequence[Predictor], check: Check = carry_on) -> PredictResponse:
+    """The response to a request. Raises PhloemError for an unknown language, and what `check` raises."""
     began = time.perf_counter()
     source = well_formed(request.source)
     language, detected = _language(request, source)
@@ -83,7 +84,8 @@ def answer(request: PredictRequest, models: Sequence[Predictor]) -> PredictRespo
         for task, model in chosen.items():
             if model is None:
                 continue
-            predicted = model.predict(source, language=language.name, beam=request.beam, path=request.filename or "")
+            path = request.filename or ""
+            predicted = model.predict(source, language=language.name, beam=request.beam, path=path, check=check)
             predictions[task] = model.name, {(p.start, p.end): p for p in predicted}
     return PredictResponse(
         language=language.name,
@@ -91,7 +93,7 @@ def answer(request: PredictRequest, models: Sequence[Predictor]) -> PredictRespo
         syntax_errors=places,
         messages=messages,
         functions=[_function(function, tree, language, predictions, request.paths) for function in functions],
-        tokens=_tokens(tree, language, functions),
+        tokens=tokens_of(tree, language, functions),
         milliseconds=round(1000 * (time.perf_counter() - began), 1),
     )
 
@@ -227,7 +229,7 @@ class PathFinder:
         return up + down[-2::-1], len(up) - 1
 
 
-def _tokens(tree: Tree, language: Language, functions: list[Function]) -> Tokens:
+def tokens_of(tree: Tree, language: Language, functions: list[Function]) -> Tokens:
     """Leaves worth a colour. A string or a comment counts whole, whatever the grammar puts inside."""
     names = {function.name_node for function in functions}
     kinds = _token_kinds(language.name)

@@ -1,19 +1,18 @@
 """`phloem serve`: a local page and JSON API over loaded models.
 
 One thread does all the work, since parsers are not to be shared between threads and torch already uses every core for
-one request. Requests queue for it up to a bound; beyond that, and past the time limit, the answer is 503 at once.
+one request. Requests queue for it up to a bound; beyond that, and past the time limit, the answer is 503 at once. Work
+that nobody waits for any more ends before the model's next step.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import os
 import socket
 import webbrowser
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,54 +40,27 @@ from phloem.serve.schema import (
     PredictResponse,
     Problem,
 )
+from phloem.serve.search_api import Pages, add_search
+from phloem.serve.synth_api import add_synth
+from phloem.serve.worker import Busy, Worker
+from phloem.serve.workspace import Workspace
 
 WEB = Path(__file__).parent / "web"
 DEFAULT_PORT = 8421
 MAX_BYTES = 256 * 1024  # of a request
 SECONDS = 20.0  # for a request, waiting included
 MAX_WAITING = 16  # requests; more would only time out
-
-
-class Busy(PhloemError):
-    """The queue is full, or the time was over."""
-
-
-class Worker:
-    """One thread and a bounded queue before it."""
-
-    def __init__(self, seconds: float, waiting: int) -> None:
-        self.seconds = seconds
-        self.waiting = waiting
-        self.inside = 0
-        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="phloem-serve")
-
-    async def run(self, job: functools.partial[PredictResponse]) -> PredictResponse:
-        """The job's result. A job that has begun past its time cannot be stopped, but nobody waits for it."""
-        if self.inside > self.waiting:
-            raise Busy("too many requests are waiting: try again in a moment")
-        self.inside += 1
-        future = asyncio.get_running_loop().run_in_executor(self.thread, job)
-        future.add_done_callback(self._leave)
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), self.seconds)
-        except TimeoutError:
-            future.cancel()
-            raise Busy(f"no answer within {self.seconds:g} seconds: send less code at a time") from None
-        except asyncio.CancelledError:  # the client went away
-            future.cancel()
-            raise
-
-    def _leave(self, future: asyncio.Future[PredictResponse]) -> None:
-        self.inside -= 1
-        if not future.cancelled():
-            future.exception()  # seen, even if nobody waits any more
-
-    def close(self) -> None:
-        self.thread.shutdown(wait=False, cancel_futures=True)
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    403: {"model": Problem, "description": "Asked by another site's page"},
+    413: {"model": Problem, "description": "The request is too large"},
+    422: {"model": Problem, "description": "Bad input, or an unknown language"},
+    503: {"model": Problem, "description": "Busy, or out of time"},
+}
 
 
 def create_app(
     models: Sequence[Predictor],
+    workspace: Workspace | None = None,
     *,
     host: str = "127.0.0.1",
     max_bytes: int = MAX_BYTES,
@@ -97,7 +69,8 @@ def create_app(
 ) -> FastAPI:
     """The application over loaded `models`; of several for one task and language the first answers.
 
-    `host` is a further name that the server answers to, beside localhost and addresses.
+    With a workspace, its index is searched. `host` is a further name that the server answers to, beside localhost and
+    addresses.
     """
     worker = Worker(seconds, waiting)
 
@@ -118,6 +91,10 @@ def create_app(
     app.add_middleware(Guard, own_hosts=frozenset({host.lower()}), max_bytes=max_bytes)
     _add_errors(app)
     _add_routes(app, worker, list(models))
+    _add_pages(app, workspace is not None)
+    if workspace is not None:
+        add_search(app, worker, workspace, PROBLEMS)
+    add_synth(app, worker, PROBLEMS)
     app.mount("/", StaticFiles(directory=WEB, html=True), name="page")
     return app
 
@@ -135,14 +112,7 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _add_routes(app: FastAPI, worker: Worker, models: list[Predictor]) -> None:
-    problems: dict[int | str, dict[str, Any]] = {
-        403: {"model": Problem, "description": "Asked by another site's page"},
-        413: {"model": Problem, "description": "The request is too large"},
-        422: {"model": Problem, "description": "Bad input, or an unknown language"},
-        503: {"model": Problem, "description": "Busy, or out of time"},
-    }
-
-    @app.post("/api/predict", response_model=PredictResponse, responses=problems, summary="Names and summaries")
+    @app.post("/api/predict", response_model=PredictResponse, responses=PROBLEMS, summary="Names and summaries")
     async def predict(request: PredictRequest) -> Response:
         """Functions of a piece of code with suggestions, probabilities, attended paths and syntax trees."""
         response = await worker.run(functools.partial(answer, request, models))
@@ -171,9 +141,23 @@ def _add_routes(app: FastAPI, worker: Worker, models: list[Predictor]) -> None:
     async def code() -> list[ExampleCode]:
         return examples()
 
+
+def _add_pages(app: FastAPI, search: bool) -> None:
+    @app.get("/api/pages", include_in_schema=False)
+    async def pages() -> Pages:
+        return Pages(search=search)
+
     @app.get("/docs", include_in_schema=False)
     async def reference() -> FileResponse:
         return FileResponse(WEB / "docs.html")
+
+    @app.get("/search", include_in_schema=False)
+    async def searching() -> FileResponse:
+        return FileResponse(WEB / "search.html")
+
+    @app.get("/synth", include_in_schema=False)
+    async def programs() -> FileResponse:
+        return FileResponse(WEB / "synth.html")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -202,14 +186,16 @@ def run(
     port: int = DEFAULT_PORT,
     models: Sequence[str] | None = None,
     open_browser: bool = False,
+    workspace: Workspace | None = None,
 ) -> None:
     """Serve until interrupted. `models` are names or folders as `phloem.load` takes them (default: all in the package).
+    With a workspace there is a page that searches its index.
 
     Raises PhloemError when the address cannot be had or a model cannot be loaded.
     """
     bound = listen(host, port)
     with contextlib.closing(bound):
-        app = create_app(_load(models), host=host)
+        app = create_app(_load(models), workspace, host=host)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{bound.getsockname()[1]}/"
         print(f"phloem is at {address} (API at {address}docs); Ctrl+C ends it", flush=True)
@@ -221,7 +207,9 @@ def run(
 
 
 def _load(names: Sequence[str] | None) -> list[Predictor]:
-    from phloem.assist.library import pretrained
-    from phloem.assist.models import load
+    from phloem.assist.library import facts_of, pretrained
+    from phloem.assist.models import TASKS, load
 
-    return [load(name) for name in (pretrained() if names is None else names)]
+    if names is None:
+        names = [name for name in pretrained() if facts_of(name).get("task") in TASKS]
+    return [load(name) for name in names]

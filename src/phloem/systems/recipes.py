@@ -13,6 +13,7 @@ from phloem.tasks.recipe import Recipe
 _MODULES = {
     "code2seq": "phloem.systems.understanding.code2seq",
     "code2vec": "phloem.systems.understanding.code2vec",
+    "search_encoder": "phloem.systems.understanding.search_encoder",
     "seq2seq": "phloem.systems.backbones.seq2seq_lstm",
     "transformer": "phloem.systems.backbones.transformer",
 }

@@ -7,8 +7,8 @@ export async function get(path) {
 }
 
 export class Asker {
-  constructor({ onStart, onAnswer, onProblem, wait = 250 }) {
-    Object.assign(this, { onStart, onAnswer, onProblem, wait });
+  constructor({ onStart, onAnswer, onProblem, to = "api/predict", wait = 250 }) {
+    Object.assign(this, { onStart, onAnswer, onProblem, to, wait });
     this.timer = undefined;
     this.running = undefined;
     this.number = 0;
@@ -27,7 +27,7 @@ export class Asker {
     this.running = control;
     this.onStart();
     try {
-      const response = await fetch("api/predict", {
+      const response = await fetch(this.to, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify(body),
