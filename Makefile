@@ -13,6 +13,10 @@ run: setup
 	@echo
 	@$(BIN)/phloem summarize examples/inventory.py
 	@echo
+	@$(BIN)/phloem search 'write the items to a file' examples -n 2
+	@echo
+	@$(BIN)/phloem synth examples/people.csv
+	@echo
 	@echo 'Now your own code:  $(BIN)/phloem name PATH      why:  $(BIN)/phloem explain examples/inventory.py:load_items'
 
 setup: $(VENV)/.ready

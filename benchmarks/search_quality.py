@@ -1,7 +1,7 @@
 """How well functions are found: MRR of phloem's two speeds, of BM25 and of peers, alone and in one hybrid.
 
     python benchmarks/search_quality.py --shards DIR [--shards DIR2 …] [--model NAME|DIR] [--peer-python PYTHON]
-        [--only validation|peers] [--kept DIR] [--out results.json]
+        [--queries N] [--pool N] [--only validation|peers] [--kept DIR] [--out results.json]
 
 Sets, each searched whole, ranks pessimistic, 95% bootstrap intervals over queries:
 
@@ -83,7 +83,7 @@ def documentation(folders: list[str], split: str, language: str, queries: int, p
     others = rng.permutation(np.setdiff1d(np.arange(len(functions)), asked))[: max(0, pool - len(asked))].tolist()
     chosen = [functions[number] for number in [*asked, *others]]
     codes = [without_documentation(each.source, each.doc_span) for each in chosen]
-    name = f"documentation {language}{' small' if pool < POOL else ''}"
+    name = f"documentation {language}{' small' if pool == SMALL[1] else ''}"
     return SearchSet(name, sentences, codes, np.arange(len(asked)))
 
 
@@ -103,22 +103,22 @@ def smaller(found: SearchSet, queries: int, pool: int) -> SearchSet:
     )
 
 
-def sets_of(folders: list[str], split: str) -> list[SearchSet]:
-    """The sets of "validation" or of "test"; published ones where PHLOEM_DATA has them."""
+def sets_of(folders: list[str], split: str, queries: int = 0, pool: int = 0) -> list[SearchSet]:
+    """The sets of "validation" or of "test"; published ones where PHLOEM_DATA has them. Large ones of documentation
+    only where `queries` are asked for."""
     test = split == "test"
     sizes = SMALL if test else SMALLER
-    drawn = [documentation(folders, split, LANGUAGES[0], *sizes)]
-    drawn += [documentation(folders, split, language, QUERIES, POOL) for language in LANGUAGES if test]
-    found = [each for each in drawn if each is not None]
+    found = [documentation(folders, split, LANGUAGES[0], *sizes)]
     try:
         cosqa = retrieval.cosqa("test" if test else "dev")
         found.append(smaller(cosqa, *sizes))
         if test:
             comments = retrieval.statcodesearch()
-            found += [cosqa, comments, smaller(comments, SMALL[0], SMALL[0])]
+            found += [smaller(comments, SMALL[0], SMALL[0]), cosqa, comments]
     except PhloemError as error:
         print(f"left out: {error}", file=sys.stderr)
-    return found
+    found += [documentation(folders, split, language, queries, pool) for language in LANGUAGES if queries]
+    return [each for each in found if each is not None]
 
 
 def bm25(found: SearchSet, *, plain: bool) -> np.ndarray:
@@ -233,13 +233,15 @@ def main() -> None:
     ask.add_argument("--shards", action="append", required=True)
     ask.add_argument("--model", default="code-search")
     ask.add_argument("--peer-python")
+    ask.add_argument("--queries", type=int, default=QUERIES, help="of each language")
+    ask.add_argument("--pool", type=int, default=POOL, help="functions that are searched, of each language")
     ask.add_argument("--only", choices=("validation", "peers"))
     ask.add_argument("--kept", type=Path)
     ask.add_argument("--out", type=Path)
     given = ask.parse_args()
-    peers = (given.peer_python, given.kept)
+    peers, sizes = (given.peer_python, given.kept), (given.queries, given.pool)
     if given.only == "peers":
-        for found in [*sets_of(given.shards, "validation"), *sets_of(given.shards, "test")]:
+        for found in [*sets_of(given.shards, "validation"), *sets_of(given.shards, "test", *sizes)]:
             of_peers(found, *peers)
         return
     validation = [(found, all_scores(found, given.model, *peers)) for found in sets_of(given.shards, "validation")]
@@ -248,13 +250,12 @@ def main() -> None:
     report["validation"] = {found.name: measured(found, scores, weights) for found, scores in validation}
     if given.only != "validation":
         report["test"] = {}
-        for found in sets_of(given.shards, "test"):
+        for found in sets_of(given.shards, "test", *sizes):
             report["test"][found.name] = measured(found, all_scores(found, given.model, *peers), weights)
-            print(json.dumps({found.name: report["test"][found.name]["systems"]}), file=sys.stderr, flush=True)
-    text = json.dumps(report, indent=1)
-    if given.out:
-        given.out.write_text(text + "\n")
-    print(text)
+            print(f"{found.name}: measured", file=sys.stderr, flush=True)
+            if given.out:
+                given.out.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report, indent=1))
 
 
 if __name__ == "__main__":

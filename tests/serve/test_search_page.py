@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -141,6 +144,19 @@ def test_without_an_index_there_is_no_search(parser_only: TestClient, client: Te
     assert parser_only.get("/api/pages").json()["search"] is False
     assert parser_only.post("/api/search", json={"query": "x"}).status_code in (404, 405)
     assert client.get("/api/pages").json()["search"] is True
+
+
+def test_the_command_serves_an_index(root: Path) -> None:
+    command = [sys.executable, "-m", "phloem", "serve", "--index", str(root), "--port", "0", "--model", "java-names"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=dict(os.environ)) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().split()[3]
+        found = httpx.post(
+            f"{address}api/search", json={"query": "is there nothing left", "kind": "method"}, timeout=60
+        )
+        assert names(found)[0] == "Store.isEmpty"
+        server.terminate()
 
 
 def test_colours_of_every_language_lie_in_the_code() -> None:

@@ -25,6 +25,7 @@ from phloem.synthesis.program import (
     Input,
     Program,
     Value,
+    compiled,
     nodes,
     run,
     size,
@@ -74,7 +75,9 @@ def test_print_parse_types_and_totality(
         assert type_of(value) == (INTEGER if result.startswith("bits") else result)
     if result.startswith("bits") and value is not None:
         assert 0 <= int(value) < 2**64
-    assert run(program, row(rng, types, text), fuel=size(program) - 1) is None
+    inputs = row(rng, types, text)
+    assert run(program, inputs, fuel=size(program) - 1) is None
+    assert compiled(program)(*inputs) == run(program, inputs)
 
 
 @every

@@ -1,9 +1,11 @@
 """SyGuS-IF files: both versions, answers that the grammar derives, errors with their line; cvc5 as a second opinion."""
 
+import os
 import random
 
 import pytest
 
+from phloem.corpora import bustle_tasks, sygus_pbe
 from phloem.errors import PhloemError
 from phloem.synthesis import sygus
 from phloem.synthesis.base import Budget, Grammar
@@ -75,6 +77,44 @@ def test_bit_vectors_with_functions_of_the_file() -> None:
     candidate = next(solve(problem.spec, problem.language, Budget(10)))
     assert candidate.solved
     assert sygus.answer(problem, candidate.program) == "(define-fun f ((x (BitVec 64))) (BitVec 64) (bvnot (half x)))"
+
+
+def test_a_function_of_the_file_may_be_a_conditional() -> None:
+    text = """(set-logic BV)
+(define-fun im ((x (BitVec 64)) (y (BitVec 64)) (z (BitVec 64))) (BitVec 64) (ite (= x #x0000000000000001) y z))
+(synth-fun f ((x (BitVec 64))) (BitVec 64)
+    ((Start (BitVec 64) (#x0000000000000001 x (bvnot Start) (bvand Start Start) (bvadd Start Start)
+                         (im Start Start Start)))))
+(constraint (= (f #x0000000000000008) #xfffffffffffffff7))
+(constraint (= (f #x0000000000000011) #x0000000000000022))
+(constraint (= (f #x00000000000000f3) #x00000000000001e6))
+(constraint (= (f #x00000000000000f4) #xffffffffffffff0b))
+"""
+    problem = sygus.parse(text)
+    candidate = next(solve(problem.spec, problem.language, Budget(20)))
+    assert candidate.solved
+    assert "(im (bvand" in sygus.answer(problem, candidate.program)
+
+
+@pytest.mark.skipif("PHLOEM_DATA" not in os.environ, reason="no data sets here")
+def test_the_published_tasks_are_read() -> None:
+    strings, bits = list(sygus_pbe.tasks("strings")), list(sygus_pbe.tasks("bits"))
+    assert len(strings) == 107
+    assert len(bits) == 100
+    refused = []
+    for task in (*strings, *bits):
+        try:
+            problem = sygus.parse(task["sl"], task["name"])
+        except PhloemError as error:
+            refused.append(str(error))
+            continue
+        assert problem.spec.grammar is not None
+        assert len(problem.spec.inputs) == len(problem.spec.outputs) > 0
+    assert len(refused) == 1
+    assert refused[0].startswith("max3.sl:10: not an example")
+    assert len(list(bustle_tasks.tasks())) == 19
+    with pytest.raises(PhloemError, match="no kind"):
+        next(sygus_pbe.tasks("trees"))
 
 
 @pytest.mark.parametrize(

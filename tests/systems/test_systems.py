@@ -12,7 +12,7 @@ from phloem.languages import by_name
 from phloem.represent.path_batch import PathBatch
 from phloem.systems import reproduce
 from phloem.systems.claims import scale_of
-from phloem.systems.recipes import RECIPES
+from phloem.systems.recipes import RECIPES, WRITERS
 from phloem.systems.understanding.code2seq_claim import ABLATION, Corpus, contenders, drawn
 from phloem.tasks.accessors import accessors
 
@@ -62,7 +62,7 @@ def test_clauses_speak_of_arms_and_metrics_that_exist():
             assert clause.metric in claim.metrics
 
 
-@pytest.mark.parametrize("name", list(RECIPES))
+@pytest.mark.parametrize("name", WRITERS)
 def test_recipes_make_models_that_decode(name):
     recipe, examples = RECIPES[name], accessors("validation")[:20]
     config = recipe.config()

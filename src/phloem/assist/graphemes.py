@@ -1,12 +1,14 @@
 """What a reader sees as one character stays one: clusters of code points are folded into single ones and back.
 
-The languages of programs count code points. A family emoji, a flag or a letter with a combining mark is several of them,
-and a program that takes "the first character" would cut it apart. So a table with such clusters is folded first: each
-becomes the one composed character that Unicode has for it (NFC), else a character of the private use area; programs run
-on the folded text, and what comes out is unfolded. Text without clusters, which is nearly all, is left as it is.
+The languages of programs count code points. A family emoji, a flag or a letter with a combining mark is several of
+them, and a program that takes "the first character" would cut it apart. So a table with such clusters is folded first:
+each becomes the one composed character that Unicode has for it (NFC), else a character of the private use area;
+programs run on the folded text, and what comes out is unfolded. Text without clusters, which is nearly all, is left as
+it is.
 
-The clusters are those of Unicode Standard Annex 29 as far as `re` can tell them: marks, variation selectors, skin tones,
-tags and joiners stay with what is before them; regional indicators pair; conjoining jamo make a syllable. (Not: CR LF, and the conjuncts of Indic scripts.)
+The clusters are those of Unicode Standard Annex 29 as far as `re` can tell them: marks, variation selectors, skin
+tones, tags and joiners stay with what is before them; regional indicators pair; conjoining jamo make a syllable. (Not:
+CR LF, and the conjuncts of Indic scripts.)
 """
 
 from __future__ import annotations

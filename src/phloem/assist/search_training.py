@@ -214,7 +214,7 @@ def measured(
     speed: str,
     *,
     queries: int = 1000,
-    pool: int = 10_000,
+    pool: int = 4000,
     resamples: int = 1000,
 ) -> dict[str, Any]:
     """The MRR of each language (`mrr_LANGUAGE`), documentation to function in the pool, and their mean (`mrr`); with

@@ -26,9 +26,12 @@ def why(in_name: Sequence[str], in_rest: Sequence[str], cosine: float) -> str:
 def snippet_of(code: str, line: int, kind: str, terms: Sequence[str]) -> tuple[tuple[int, ...], str]:
     """Lines of a definition that tell it from others, and their numbers: its first, then those that say most terms.
 
-    Of code without its docstring and empty lines; of a document the first ones.
+    Of code without its docstring and empty lines; of a document the first ones; of a class, whose code here is an
+    outline, the head alone.
     """
     lines = code.split("\n")
+    if kind == "class":
+        return (line,), lines[0][:200].rstrip()
     if kind not in ("module", "section"):
         documented = _DOCSTRING.search(code[:LONGEST_SHOWN])
         quoted = range(0)

@@ -34,7 +34,7 @@ from phloem.learn.settings import TrainingSettings
 from phloem.learn.trainer import History, Progress
 from phloem.learn.trainer import train as fit
 from phloem.locks import locked
-from phloem.systems.recipes import RECIPES
+from phloem.systems.recipes import RECIPES, WRITERS
 from phloem.tasks import saved
 from phloem.tasks.recipe import Recipe
 
@@ -63,8 +63,8 @@ class Plan:
     def __post_init__(self) -> None:
         if self.task not in TARGETS:
             raise PhloemError(f"unknown task {self.task!r}; known: {', '.join(TARGETS)}")
-        if self.recipe not in RECIPES:
-            raise PhloemError(f"unknown recipe {self.recipe!r}; known: {', '.join(RECIPES)}")
+        if self.recipe not in WRITERS:
+            raise PhloemError(f"unknown recipe {self.recipe!r}; known: {', '.join(WRITERS)}")
         if self.minutes is not None and self.minutes <= 0:
             raise PhloemError(f"--minutes {self.minutes:g} leaves no time")
         for language in self.languages:

@@ -53,7 +53,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Names and summaries for the functions of your code, with the reasons shown; offline.",
+    help="Names, search, summaries and programs from examples for your code, with the reasons shown; offline.",
     epilog="Every command has examples: phloem COMMAND --help",
 )
 

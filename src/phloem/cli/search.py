@@ -57,7 +57,10 @@ def index(
     out: Out = None,
     model: Model = None,
     speed: Annotated[
-        str, typer.Option("--speed", metavar="static|transformer", help="Fast vectors, or better and slower ones.")
+        str,
+        typer.Option(
+            "--speed", metavar="static|transformer", help="Vectors of the static encoder (fast), or of the transformer."
+        ),
     ] = "static",
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Read everything anew.")] = False,
     exclude: Exclude = None,
@@ -105,7 +108,7 @@ def search(
     kind: Kind = None,
     limit: Limit = 10,
     rerank: Annotated[
-        bool, typer.Option("--rerank", help="Compare the best ones again with the transformer: better, slower.")
+        bool, typer.Option("--rerank", help="Compare the best ones again with the transformer's vectors.")
     ] = False,
     no_refresh: NoRefresh = False,
     out: Out = None,

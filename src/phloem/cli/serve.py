@@ -30,8 +30,8 @@ def serve(
 ) -> None:
     """Serve a local page: paste code, see names, summaries and the paths they rest on as you type.
 
-    With --index, a second page searches the functions, classes and documents of a folder. The JSON API is described at
-    /docs. Nothing leaves the machine.
+    Further pages find the program behind a few examples and, with --index, search the functions, classes and documents
+    of a folder. The JSON API is described at /docs. Nothing leaves the machine.
 
     [bold]Examples[/bold]
 

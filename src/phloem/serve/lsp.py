@@ -11,6 +11,7 @@ One thread does the work; what nobody waits for any more ends early. Settings ar
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -30,29 +31,24 @@ try:
 except ImportError as missing:
     raise MissingExtra("lsp", missing.name or "pygls") from missing
 
-from phloem.assist.reports import RULE, message
+from phloem.assist.reports import RULE
 from phloem.assist.settings import Settings
 from phloem.languages import LANGUAGES
 from phloem.serve.bounded_input import Bounded
+from phloem.serve.lsp_answers import diagnostic, has_letters, span, symbol
 from phloem.serve.lsp_documents import SHOWN, Document, Judged, Named, language_for
 from phloem.serve.positions import Encoding, Lines
 from phloem.serve.worker import Busy, Worker
-from phloem.serve.workspace import Symbol, Workspace
+from phloem.serve.workspace import Workspace
 
 QUIET = 0.6  # seconds without a key before a document is looked at
 SECONDS = 30.0  # for one answer
 INDEX_SECONDS = 3600.0  # for an index that is brought up to date
 WAITING = 64  # requests
+PATIENCE = 3.0  # seconds that a search waits for an index to be opened, and for open documents to be read
 SYMBOLS = 60
 PARENT_EVERY = 5.0  # seconds between two looks whether the editor is still there
 SETTINGS_FILES = ("pyproject.toml", "phloem.toml")
-KINDS = {
-    "function": types.SymbolKind.Function,
-    "method": types.SymbolKind.Method,
-    "class": types.SymbolKind.Class,
-    "module": types.SymbolKind.Module,
-    "section": types.SymbolKind.String,
-}
 logger = logging.getLogger("phloem.lsp")
 Result = TypeVar("Result")
 
@@ -70,8 +66,7 @@ class Server(LanguageServer):
         self.documents: dict[str, Document] = {}
         self.waiting: dict[str, asyncio.Task[None]] = {}
         self.marked: dict[str, list[types.Diagnostic]] = {}
-        self.indexing: asyncio.Task[None] | None = None
-        self.warming: asyncio.Task[None] | None = None
+        self.opening: asyncio.Task[bool] | None = None  # of the index
         self.refreshing: asyncio.Task[None] | None = None
 
     def report_server_error(self, error: Exception, source: Any) -> None:
@@ -182,26 +177,26 @@ class Server(LanguageServer):
                 return [symbol(each, self.place.root, query) for each in found]
         return await self.open_symbols(query)
 
-    async def warm(self) -> None:
-        """Open an index that is there, so that the first search does not wait for that."""
-        place = self.place
-        if place is not None and self.indexed and await asyncio.to_thread(place.is_indexed):
-            await self.work(lambda place, check: place.index(refresh=False) and None)
-
     async def refresh(self) -> None:
         """Look for changed files, for the next search."""
         await self.work(lambda place, check: place.index() and None, INDEX_SECONDS)
 
     async def ready(self) -> bool:
-        """Whether the index can be searched; where it is not there yet, another process begins to make it."""
+        """Whether the index can be searched now; where it is not there yet, another process begins to make it."""
         place = self.place
         if place is None or not self.indexed:
             return False
-        if await asyncio.to_thread(place.is_indexed):
-            return self.indexing is None or self.indexing.done()
-        if self.indexing is None:
-            self.indexing = asyncio.create_task(self.make_index(place.root))
+        if self.opening is None:
+            self.opening = asyncio.create_task(self.open_index(place))
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(asyncio.shield(self.opening), PATIENCE)
         return False
+
+    async def open_index(self, place: Workspace) -> bool:
+        """Open the index, made by another process first where there is none."""
+        if not await asyncio.to_thread(place.is_indexed):
+            await self.make_index(place.root)
+        return await self.work(lambda place, check: place.index(refresh=False), INDEX_SECONDS) is not None
 
     async def make_index(self, root: Path) -> None:
         """`phloem index` beside this process, so that typing goes on while it works."""
@@ -225,7 +220,7 @@ class Server(LanguageServer):
             document, text, _ = self.current(uri)
             if document is None:
                 continue
-            functions = await self.work(partial(_functions, document, text))
+            functions = await self.work(partial(_functions, document, text), PATIENCE)
             lines = self.lines(text)
             for each in functions or []:
                 if has_letters(each.name, query):
@@ -248,43 +243,6 @@ class Server(LanguageServer):
 
 def _functions(document: Document, text: str, place: Workspace, check: Check) -> list[Named]:
     return document.functions(place.text(text, document.language, document.path).source)
-
-
-def has_letters(name: str, query: str) -> bool:
-    """Whether a name has the letters of a query in their order.
-
-    >>> has_letters("parse_date", "pDate"), has_letters("parse_date", "datep")
-    (True, False)
-    """
-    letters = iter(name.lower())
-    return all(letter in letters for letter in query.lower() if not letter.isspace())
-
-
-def span(lines: Lines, start: int, end: int) -> types.Range:
-    return types.Range(types.Position(*lines.position(start)), types.Position(*lines.position(end)))
-
-
-def diagnostic(judged: Judged, lines: Lines) -> types.Diagnostic:
-    """A hint at a name, with the suggestions as data."""
-    function, said = judged
-    return types.Diagnostic(
-        range=span(lines, function.name_start, function.name_end),
-        message=message(said),
-        severity=types.DiagnosticSeverity.Hint,
-        code=RULE,
-        source="phloem",
-        data=[each.text for each in said.suggestions[:SHOWN]],
-    )
-
-
-def symbol(found: Symbol, root: Path, query: str) -> types.WorkspaceSymbol:
-    """The container ends in the query: some editors drop symbols in which it is not to be found letter by letter."""
-    first = types.Position(found.line - 1, 0)
-    uri = uris.from_fs_path(str(root / found.path)) or ""
-    where = types.Location(uri, types.Range(first, first))
-    spelled = has_letters(found.qualified_name, query)
-    container = found.path if spelled else f"{found.path} – {query[:100]}"
-    return types.WorkspaceSymbol(where, found.qualified_name, KINDS[found.kind], container_name=container)
 
 
 async def rename_actions(server: Server, params: types.CodeActionParams) -> list[types.CodeAction]:
@@ -355,7 +313,9 @@ def create_server(root: str | None = None, *, quiet: float = QUIET) -> Server:
 
     @server.feature(types.INITIALIZED)
     async def initialized(params: types.InitializedParams) -> None:
-        server.warming = asyncio.create_task(server.warm())
+        place = server.place
+        if place is not None and await asyncio.to_thread(place.is_indexed):
+            await server.ready()  # so that the first search need not wait
         await server.watch_parent()
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)

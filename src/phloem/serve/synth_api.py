@@ -143,10 +143,9 @@ def _note(found: Answer, examples: int) -> str:
     others = found.agreeing - 1
     if not others:
         return f"Agrees with {right} example{plural}."
-    which = f"{others} other program{'s'[: others != 1]}" + (
-        ", with other results elsewhere" * bool(found.ambiguous_on)
-    )
-    return f"Agrees with {right} example{plural}; so do{'es' * (others == 1)} {which}."
+    which = "so does 1 other program" if others == 1 else f"so do {others} other programs"
+    differ = ", with other results elsewhere" if found.ambiguous_on else ""
+    return f"Agrees with {right} example{plural}; {which}{differ}."
 
 
 def _python(text: str | None) -> Code | None:

@@ -35,7 +35,7 @@ Rows = Int64[np.ndarray, "rows"]
 Guide = Callable[[Type, Sequence[tuple[Value, ...]], int], Sequence[int]]
 """(type, values of each new program on the examples, their weight) -> the weight of each, not below the old one."""
 
-BATCH = 1 << 19  # candidates whose hashes are computed at once
+BATCH = 1 << 19  # results, candidates times examples, that are computed at once: a fraction of a second
 SEED = 20210503
 
 
@@ -175,9 +175,10 @@ class Enumerator:
                 yield self._leaf(number, rule)
             return
         shelves = [self.shelves[head] for head in rule.arguments]
+        most = max(1, BATCH // max(1, self.examples))
         for parts in _shares(weight - rule.weight, len(rule.arguments)):
             levels = [shelf.level(part) for shelf, part in zip(shelves, parts, strict=True)]
-            for block in _blocks([len(level) for level in levels], BATCH):
+            for block in _blocks([len(level) for level in levels], most):
                 if self.out(deadline, candidates):
                     return
                 rows = [level[part] for level, part in zip(levels, block, strict=True)]

@@ -74,12 +74,22 @@ def roles(grammar: Grammar) -> Roles:
         if rule.head == heads[operator.result] and _useful(rule, type):
             found.setdefault(NAMES[operator.name], operator)
     for rule in grammar.rules:
-        if "conditional" not in found and rule.operator is not None and set(rule.arguments) == {grammar.start}:
-            if _selects(rule.operator):
-                selects = {"conditional": rule.operator}
-                return Roles(**found, **selects, chooses=rule.operator.apply, booleans=grammar.start)
+        operator = rule.operator
+        if operator is not None and set(rule.arguments) == {grammar.start} and _selects(operator):
+            return Roles(conditional=operator, chooses=operator.apply, booleans=grammar.start)
     origin = ORIGINS.get(found["substr"].name, 0) if "substr" in found else 0
-    return Roles(**found, origin=origin, integers=heads.get(INTEGER), booleans=heads.get(BOOLEAN))
+    return Roles(
+        concat=found.get("concat"),
+        substr=found.get("substr"),
+        from_int=found.get("from_int"),
+        replace=found.get("replace"),
+        minus=found.get("minus"),
+        plus=found.get("plus"),
+        conditional=found.get("conditional"),
+        origin=origin,
+        integers=heads.get(INTEGER),
+        booleans=heads.get(BOOLEAN),
+    )
 
 
 def _selects(operator: Operator) -> bool:
@@ -153,7 +163,8 @@ class Deduction:
                 best = lighter(best, pieces.chain(_weight(best, self.effort.weight)))
                 best = lighter(best, pieces.replaced(_weight(best, self.effort.weight)))
             elif self.bank.spec.result == INTEGER:
-                best = lighter(best, self._difference(examples))
+                wanted = [int(self.bank.spec.outputs[e]) for e in examples]
+                best = lighter(best, self._integer(list(examples), np.array(wanted, np.int64)))
             self.answers[examples] = best
         return self.answers[examples]
 
@@ -232,30 +243,23 @@ class Deduction:
         return self._undone[key]
 
     def _number(self, examples: tuple[int, ...]) -> Answer | None:
-        """The output as the text of a number that the bank holds."""
+        """The output as the text of a number."""
         operator = self.roles.from_int
         outputs = [self.outputs[e] for e in examples]
         if operator is None or not all(map(_numeral, outputs)):
             return None
-        wanted = np.array([int(output) for output in outputs])
-        places = np.flatnonzero((self.positions.values[:, list(examples)] == wanted).all(1))
-        if not len(places):
-            return None
-        place = int(places[0])
-        return Answer(int(self.positions.weights[place]) + 1, Call(operator, (self.integer(place),)))
+        number = self._integer(list(examples), np.array([int(output) for output in outputs], np.int64))
+        return Answer(number.weight + 1, Call(operator, (number.program,))) if number is not None else None
 
-    def _difference(self, examples: tuple[int, ...]) -> Answer | None:
-        """The output as sum or difference of two integers of the bank: meet in the middle by a linear hash."""
-        columns = list(examples)
-        wanted = np.array([int(self.bank.spec.outputs[e]) for e in columns], np.int64)
+    def _integer(self, columns: list[int], wanted: Int64[np.ndarray, "examples"]) -> Answer | None:
+        """An integer of the banks, or the sum or difference of two: these meet in the middle by a linear hash."""
         values, weights = self.positions.values[:, columns], self.positions.weights
-        best: Answer | None = None
+        places = np.flatnonzero((values == wanted).all(1))
+        best = Answer(int(weights[places[0]]), self.integer(int(places[0]))) if len(places) else None
         for operator, sign in ((self.roles.minus, 1), (self.roles.plus, -1)):
             pair = _matching(values, weights, wanted, sign) if operator is not None and len(values) else None
-            if operator is not None and pair is not None:
-                best = lighter(
-                    best, Answer(pair[0] + 1, Call(operator, (self.integer(pair[1]), self.integer(pair[2]))))
-                )
+            if operator is not None and pair is not None and (best is None or pair[0] + 1 < best.weight):
+                best = Answer(pair[0] + 1, Call(operator, (self.integer(pair[1]), self.integer(pair[2]))))
         return best
 
 

@@ -15,6 +15,7 @@ from phloem.synthesis.deduce import Deduction
 from phloem.synthesis.pieces import Answer
 from phloem.synthesis.program import Call, Program, run
 
+CONDITIONAL = 6  # what a conditional weighs beyond its nodes: it may be made to measure for the examples
 SPLITS = 400  # distinct splits of a set that are tried, lightest predicate first
 
 
@@ -69,7 +70,8 @@ class Divide:
             if not left or not right or left in tried:
                 continue
             tried.add(left)
-            rest = bound - weight - 1
+            own = weight + 1 + CONDITIONAL
+            rest = bound - own
             if rest < 2:
                 break
             then = self._side(left, rest - self._least(right), depth)
@@ -82,7 +84,7 @@ class Divide:
             program = Call(self.conditional, (predicate, then.program, other.program))
             if self._fails(program, examples):
                 continue
-            best = Answer(weight + 1 + then.weight + other.weight, program)
+            best = Answer(own + then.weight + other.weight, program)
             bound = best.weight
         return best
 

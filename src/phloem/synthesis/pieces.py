@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from phloem.synthesis.deduce import Deduction
 
 IMPOSSIBLE, ANYTHING = -1, -2  # instead of numbers of replacements
+UNDONE = 30_000  # pairs of a source and a string whose replacement is undone
 NO_CONCAT = 1000  # the weight of a joint where the grammar has no concatenation
 
 
@@ -79,7 +80,7 @@ class Pieces:
     def _all(self, bound: int) -> list[Fragment]:
         if self.fragments is None:
             self.fragments = self._banked()
-            for source, text in self._sources():
+            for source, text in self._sources(self.deduction.effort.sources):
                 self.fragments.extend(self._slices(source, text, bound))
         return self.fragments
 
@@ -97,7 +98,7 @@ class Pieces:
                     break
         return list(found.values())
 
-    def _sources(self) -> list[tuple[int, list[str]]]:
+    def _sources(self, most: int) -> list[tuple[int, list[str]]]:
         """Strings that slices are taken of, the lightest first: no constants, no two the same."""
         deduction = self.deduction
         found: dict[tuple[str, ...], int] = {}
@@ -106,7 +107,7 @@ class Pieces:
             text = tuple(deduction.texts(row, self.columns))
             if any(text) and not isinstance(rule.leaf, Constant) and max(map(len, text)) <= slices.LONGEST:
                 found.setdefault(text, row)
-            if len(found) >= deduction.effort.sources:
+            if len(found) >= most:
                 break
         return [(row, list(text)) for text, row in found.items()]
 
@@ -150,7 +151,8 @@ class Pieces:
         if operator is None:
             return None
         tried: dict[tuple[str, ...], Answer | None] = {}
-        for source, _ in self._sources():
+        sources = max(deduction.effort.sources, UNDONE // max(1, len(deduction.order)))
+        for source, _ in self._sources(sources):
             base = int(deduction.start.weight[source])
             numbers = np.stack([deduction.instead(source, e) for e in self.columns], 1)
             rows = np.flatnonzero((numbers != IMPOSSIBLE).all(1) & (numbers != ANYTHING).any(1))

@@ -15,7 +15,7 @@ from itertools import combinations, islice
 from phloem.synthesis.base import Budget, Grammar, Spec, agrees, wrong
 from phloem.synthesis.bottom_up import Enumerator
 from phloem.synthesis.deduce import Deduction, clock, numeric, roles
-from phloem.synthesis.divide import Divide
+from phloem.synthesis.divide import CONDITIONAL, Divide
 from phloem.synthesis.hoist import hoisted
 from phloem.synthesis.interning import Limits
 from phloem.synthesis.pieces import Effort
@@ -66,7 +66,7 @@ class Search:
         self.numbers = None if numbers is None else Enumerator(spec, numbers, limits=limits, memory=budget.memory // 4)
         self.counting = 0.0  # seconds spent on `numbers`
         self.everything = tuple(range(len(spec.inputs)))
-        self.found: dict[Program, float] = {}  # program -> size, examples given up counted
+        self.found: dict[Program, float] = {}  # program -> size, conditionals and examples given up counted
         self.solved = False
         self.polishing = float("inf")  # when looking for a lighter program ends
 
@@ -143,15 +143,17 @@ class Search:
             return
         if not self.found:
             self.polishing = time.perf_counter() + self._patience(program)
-        self.found.setdefault(program, size(program) + WRONG * given_up)
+        self.found.setdefault(program, size(program) + CONDITIONAL * self._conditionals(program) + WRONG * given_up)
 
     def _patience(self, program: Program) -> float:
         """Seconds to look for something lighter: as long as the first took; a third of the time left for what is
         large or has a conditional."""
         now = time.perf_counter()
-        made = any(isinstance(each, Call) and each.operator == self.roles.conditional for each in nodes(program))
-        share = 0.35 if made or size(program) > LARGE else 0.02
+        share = 0.35 if self._conditionals(program) or size(program) > LARGE else 0.1
         return max(now - self.began, share * (self.deadline - now))
+
+    def _conditionals(self, program: Program) -> int:
+        return sum(isinstance(each, Call) and each.operator == self.roles.conditional for each in nodes(program))
 
     def _deduction(self) -> Deduction:
         effort = Effort(positions=600 if self.bank.weight < 8 else 1500)

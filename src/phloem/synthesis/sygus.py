@@ -22,7 +22,19 @@ from phloem.errors import PhloemError
 from phloem.synthesis import grammars, terms
 from phloem.synthesis.base import Grammar, Language, Rule, Spec
 from phloem.synthesis.languages import bit_vectors, sygus_strings
-from phloem.synthesis.program import BOOLEAN, INTEGER, STRING, Constant, Input, Operator, Program, Type, Value, compiled, run
+from phloem.synthesis.program import (
+    BOOLEAN,
+    INTEGER,
+    STRING,
+    Constant,
+    Input,
+    Operator,
+    Program,
+    Type,
+    Value,
+    compiled,
+    run,
+)
 from phloem.synthesis.sexpressions import Atom, Expression, Group, read, show
 from phloem.synthesis.terms import Theory
 

@@ -37,3 +37,5 @@ class _Recipes(Mapping[str, Recipe]):
 
 
 RECIPES: Mapping[str, Recipe] = _Recipes()
+WRITERS = ("code2seq", "code2vec", "seq2seq", "transformer")
+"""Those that read a function and write words: names and summaries."""

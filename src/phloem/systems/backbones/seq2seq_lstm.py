@@ -19,7 +19,7 @@ from phloem.learn.settings import TrainingSettings
 from phloem.learn.trainer import train
 from phloem.measure.text import bleu
 from phloem.nn.models.seq2seq import Seq2Seq
-from phloem.represent.base import START
+from phloem.represent.base import START, UNK
 from phloem.represent.text_pairs import PairView
 from phloem.represent.token_view import TokenView, view_config
 from phloem.systems.claims import ACCURACY, FEWEST, PERPLEXITY, Arm, Claim, Clause, Job, Metric, Outcome, Scale
@@ -78,7 +78,8 @@ def objective(config: Seq2SeqConfig) -> SequenceCrossEntropy:
 
 
 def search(config: Seq2SeqConfig) -> Beam:
-    return Beam(config.beam, forbid=(START,))
+    """An unknown word is of no use in an answer, so none is written."""
+    return Beam(config.beam, forbid=(UNK, START))
 
 
 RECIPE = Recipe("seq2seq", Seq2SeqConfig, view, TokenView.from_state, model, objective, search)

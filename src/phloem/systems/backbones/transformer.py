@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from phloem.decode.beam import Beam
 from phloem.learn.objectives.sequence_cross_entropy import SequenceCrossEntropy
 from phloem.nn.models.transformer import Transformer
-from phloem.represent.base import START
+from phloem.represent.base import START, UNK
 from phloem.represent.token_view import TokenView, view_config
 from phloem.tasks.recipe import Recipe
 
@@ -59,7 +59,8 @@ def objective(config: TransformerConfig) -> SequenceCrossEntropy:
 
 
 def search(config: TransformerConfig) -> Beam:
-    return Beam(config.beam, forbid=(START,))
+    """An unknown word is of no use in an answer, so none is written."""
+    return Beam(config.beam, forbid=(UNK, START))
 
 
 RECIPE = Recipe("transformer", TransformerConfig, view, TokenView.from_state, model, objective, search)

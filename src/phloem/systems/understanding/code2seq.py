@@ -13,6 +13,7 @@ from phloem.learn.objectives.sequence_cross_entropy import SequenceCrossEntropy
 from phloem.nn.decoders.lstm import AttentionDecoder
 from phloem.nn.encoders.paths import PathEncoder
 from phloem.nn.models.code2seq import Code2Seq
+from phloem.represent.base import START, UNK
 from phloem.represent.path_view import PathView, PathViewConfig
 from phloem.tasks.recipe import Recipe
 
@@ -117,7 +118,8 @@ def objective(config: Code2SeqConfig) -> SequenceCrossEntropy:
 
 
 def search(config: Code2SeqConfig) -> Beam:
-    return Beam(config.beam)
+    """An unknown word is of no use in an answer, so none is written."""
+    return Beam(config.beam, forbid=(UNK, START))
 
 
 RECIPE = Recipe("code2seq", Code2SeqConfig, view, PathView.from_state, model, objective, search)

@@ -11,6 +11,7 @@ from phloem.decode.beam import Beam
 from phloem.learn.objectives.sequence_cross_entropy import SequenceCrossEntropy
 from phloem.nn.encoders.code2vec import Code2VecEncoder
 from phloem.nn.models.code2vec import Code2Vec
+from phloem.represent.base import START, UNK
 from phloem.represent.path_view import PathView
 from phloem.systems.understanding.code2seq import view_config
 from phloem.tasks.recipe import Recipe
@@ -47,7 +48,8 @@ def objective(config: Code2VecConfig) -> SequenceCrossEntropy:
 
 
 def search(config: Code2VecConfig) -> Beam:
-    return Beam(config.beam)
+    """An unknown word is of no use in an answer, so none is written."""
+    return Beam(config.beam, forbid=(UNK, START))
 
 
 RECIPE = Recipe("code2vec", Code2VecConfig, view, PathView.from_state, model, objective, search)
