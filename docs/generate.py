@@ -190,7 +190,13 @@ def run_sessions(page: Path) -> int:
 
 def main() -> None:
     if "--sessions" in sys.argv[1:]:
-        for page in (DOCS / "index.md", DOCS / "tutorial.md", DOCS / "training.md"):
+        for page in (
+            DOCS / "index.md",
+            DOCS / "tutorial.md",
+            DOCS / "training.md",
+            DOCS / "search.md",
+            DOCS / "synth.md",
+        ):
             print(f"{page.name}: {run_sessions(page)} sessions")
     for name, text in {"cli": command_line(), "results": results(), "models": models()}.items():
         (DOCS / f"{name}.md").write_text(text.rstrip() + "\n", "utf-8")
