@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ def main(folder: Path) -> None:
     print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB")
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
+        os.environ["PHLOEM_CACHE"] = str(place / "cache")
         venv.create(place / "env", with_pip=True)
         run = place / "env" / "bin"
         lock = str(ROOT / "requirements.lock")
@@ -40,6 +42,21 @@ def main(folder: Path) -> None:
             sys.exit(f"the installed wheel gave {out}")
         code = "import phloem; print(phloem.load('python-names').predict(open('sample.py').read())[0].suggestions[0])"
         subprocess.run([run / "python", "-c", code], check=True, cwd=place)
+        pairs = ["--example", "Ada Lovelace", "A. Lovelace", "--example", "Alan Turing", "A. Turing"]
+        answer = subprocess.run(
+            [run / "phloem", "synth", *pairs, "--json"], check=True, cwd=place, capture_output=True, text=True
+        ).stdout
+        if not json.loads(answer)["solved"]:
+            sys.exit(f"the installed wheel gave {answer}")
+        without = subprocess.run([run / "phloem", "search", "add prices"], cwd=place, capture_output=True, text=True)
+        if without.returncode != 2 or "phloem[search]" not in without.stderr:
+            sys.exit(f"without the extra, search said {without.stderr}")
+        subprocess.run([run / "pip", "install", "-qq", "-c", lock, f"{wheel}[search]"], check=True, cwd=place)
+        found = subprocess.run(
+            [run / "phloem", "search", "add prices", "--json"], check=True, cwd=place, capture_output=True, text=True
+        ).stdout
+        if [row["name"] for row in json.loads(found)][:1] != ["frobnicate"]:
+            sys.exit(f"the installed wheel found {found}")
         subprocess.run([run / "phloem", "doctor"], check=True, cwd=place)
     print("the wheel works outside the repository")
 
