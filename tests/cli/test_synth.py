@@ -100,7 +100,7 @@ def test_another_table_is_filled_in_its_own_format() -> None:
         '{"id": 1, "name": "Barbara Liskov"}\n{"id": 2, "name": "Zoë Ünal", "initials": "kept"}\n'
     )
     shown = phloem("names.csv", "--apply", "all.jsonl", "--out", "out.jsonl")
-    assert "1 cells filled in out.jsonl" in shown.output
+    assert "1 cell filled in out.jsonl" in shown.output
     lines = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert lines == [
         {"id": 1, "name": "Barbara Liskov", "initials": "B.L."},

@@ -14,7 +14,14 @@ from phloem.errors import PhloemError
 from phloem.languages import LANGUAGES
 
 PACKAGES = ("torch", "numpy", "tree-sitter", "pyarrow", "safetensors", "tokenizers", "typer")
-EXTRAS = {"search": ("lancedb", "filelock"), "serve": ("fastapi", "uvicorn"), "cluster": ("ray", "accelerate")}
+EXTRAS = {
+    "search": ("lancedb", "filelock"),
+    "serve": ("fastapi", "uvicorn"),
+    "tables": ("openpyxl",),
+    "mcp": ("mcp", "lancedb"),
+    "lsp": ("pygls", "lancedb"),
+    "cluster": ("ray", "accelerate"),
+}
 
 
 class Check(NamedTuple):

@@ -278,7 +278,7 @@ def _save(filling: Filling | None, path: str | None, *, to_stdout: bool, as_json
     elif path is not None and path != "-":
         write_file(path, filling.data)
         if not as_json:
-            remark(f"{filling.filled} cells filled in {path}")
+            remark(f"{filling.filled} cell{'s' if filling.filled != 1 else ''} filled in {path}")
     elif (to_stdout or path == "-") and not as_json:
         sys.stdout.buffer.write(filling.data)
         sys.stdout.buffer.flush()
