@@ -4,8 +4,8 @@
   MinHash (Broder 1997; `phloem.corpora.duplicates`) over the leaves of the functions' trees.
 - Semantic: cosine of the functions' vectors of at least a threshold. SEMANTIC is the least, in steps of 0.025, at
   which four of five pairs of functions of the validation splits of Python and Java (20,000 of each, no copies, without
-  their documentation) have the same name or at least half of its words in common: 85% and 81% at 0.9. It finds 31% and
-  37% of the pairs of other files with the same name and the same first sentence; one in 20,000 random pairs is above it
+  their documentation) have the same name or at least half of its words in common: 84% and 81% at 0.9. It finds 30% and
+  34% of the pairs of other files with the same name and the same first sentence; one in 20,000 random pairs is above it
   (`benchmarks/search_calibration.py`). Vectors are compared in blocks of matrix
   products: all with all up to EXACT functions; above, each with the members of its nearest lists of a k-means
   clustering (Sivic & Zisserman 2003), so that the work grows with n^1.5.
