@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
+from chromium import serving
 from fastapi.testclient import TestClient
 
 import phloem
@@ -76,10 +74,5 @@ def example_source() -> Callable[[str], str]:
 @pytest.fixture(scope="session")
 def address(trained: list[phloem.assist.models.Model]) -> Iterator[str]:
     """A running server."""
-    bound = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(trained), log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-    thread.start()
-    yield f"http://127.0.0.1:{bound.getsockname()[1]}/"
-    server.should_exit = True
-    thread.join(timeout=10)
+    with serving(create_app(trained)) as running:
+        yield running

@@ -2,81 +2,43 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from chromium import Open, chromium, needs_chromium, pages, until
 
 from phloem.serve.api import WEB
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
 
-CHROMIUM = os.environ.get("PHLOEM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium: install it, or set PHLOEM_CHROMIUM to its path"),
+    needs_chromium,
 ]
-Open = Callable[..., Any]
 GETTER = "class A:\n    def f(self):\n        return self.owner\n"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture
 def open_page(browser: Any, address: str) -> Iterator[Open]:
-    """Opens the page; at the end nothing may have been logged as an error, nor asked of another address."""
-    contexts, errors, requests = [], [], []
+    """Opens the page, and waits for the first names on it."""
+    with pages(browser, address) as opened:
 
-    def open_(path: str = "", width: int = 1280, height: int = 900, **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(address + path)
-        if not path:
-            page.wait_for_selector(".words.names button")
-        return page
+        def open_(path: str = "", **options: Any) -> Any:
+            page = opened(path, **options)
+            if not path:
+                page.wait_for_selector(".words.names button")
+            return page
 
-    yield open_
-    for context in contexts:
-        context.close()
-    assert errors == []
-    assert [url for url in requests if not url.startswith((address, "data:"))] == []
-
-
-def is_error(message: Any) -> bool:
-    """Whether something went wrong in the page; that an answer's status was not 200 the browser logs by itself."""
-    return message.type in ("error", "warning") and not message.text.startswith("Failed to load resource")
-
-
-def until(page: Any, expression: str) -> None:
-    """Waits for a JavaScript expression to hold; polled from outside, since the page's policy forbids eval inside."""
-    for _ in range(1200):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(expression)
+        yield open_
 
 
 def write(page: Any, text: str) -> None:

@@ -6,19 +6,18 @@ when it is asked for. Both give vectors of one space, so that an index of one sp
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from jaxtyping import Float32
 
+from phloem.assist.library import folder_of
 from phloem.errors import PhloemError
 from phloem.represent.bags import Bags, bags
 from phloem.represent.subwords import Ragged, Subwords
+from phloem.tasks.saved import read_about, read_arrays
 
 if TYPE_CHECKING:
     from phloem.nn.models.dual_encoder import DualEncoder
@@ -29,7 +28,6 @@ RECIPE = "search_encoder"
 STATIC_BATCH, TRANSFORMER_BATCH = 128, 64
 CODE_UNITS = 512  # of a code that the static speed counts
 QUERY_UNITS = 256
-SCALE = "//scale"  # of int8 matrices, as phloem.tasks.saved writes them
 GAIN = 6.0  # as phloem.nn.encoders.static_bag has it, which needs torch
 
 
@@ -53,12 +51,16 @@ def load_embedder(name_or_folder: str | Path = "code-search", *, speed: Speed = 
     Raises PhloemError for an unknown speed, a folder without a model of code search, and a damaged model."""
     if speed not in SPEEDS:
         raise PhloemError(f"unknown speed {speed!r}: take one of {', '.join(SPEEDS)}")
-    folder = _folder(name_or_folder)
-    about, weights = _read(folder)
+    folder = folder_of(name_or_folder)
+    about = read_about(folder)
+    if about["recipe"] != RECIPE:
+        raise PhloemError(f"{folder} holds no model of code search: phloem train search makes one")
     identity = f"{RECIPE}-{about['format']}-{about['sha256'][:16]}"
     if speed == "static":
+        weights = read_arrays(folder, about)
+        own = {name.removeprefix("static."): weights[name] for name in weights if name.startswith("static.")}
         try:
-            return StaticEmbedder(identity, Subwords.from_state(about["view"]["subwords"]), _tensors(weights))
+            return StaticEmbedder(identity, Subwords.from_state(about["view"]["subwords"]), own)
         except (KeyError, ValueError, TypeError) as error:
             raise PhloemError(f"{folder} is damaged ({error!r}): fetch or train the model again") from error
     if not about["config"].get("layers"):
@@ -68,45 +70,6 @@ def load_embedder(name_or_folder: str | Path = "code-search", *, speed: Speed = 
 
     model: Any = saved.load(folder, RECIPES)
     return TransformerEmbedder(identity, model.view.subwords, model.model)
-
-
-def _folder(name_or_folder: str | Path) -> Path:
-    packaged = Path(str(files("phloem.pretrained"))) / str(name_or_folder)
-    for folder in (packaged, Path(name_or_folder)):
-        if (folder / "model.json").is_file():
-            return folder
-    raise PhloemError(f"{name_or_folder} is neither a model of the package nor the folder of one")
-
-
-def _read(folder: Path) -> tuple[dict[str, Any], bytes]:
-    """model.json, and the bytes of the weights, which must be those it was written with."""
-    try:
-        about = json.loads((folder / "model.json").read_bytes())
-        weights = (folder / "model.safetensors").read_bytes()
-    except OSError as error:
-        raise PhloemError(f"cannot read the model in {folder}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise PhloemError(f"{folder / 'model.json'} is not JSON ({error}): fetch or train the model again") from error
-    if not isinstance(about, dict) or about.get("recipe") != RECIPE:
-        raise PhloemError(f"{folder} holds no model of code search: phloem train search makes one")
-    if hashlib.sha256(weights).hexdigest() != about.get("sha256"):
-        raise PhloemError(f"{folder} is damaged: its weights are not those of model.json: fetch or train it again")
-    return about, weights
-
-
-def _tensors(weights: bytes) -> dict[str, Float32[np.ndarray, "..."]]:
-    """The tensors of the static part."""
-    import safetensors.numpy
-
-    stored = safetensors.numpy.load(weights)
-    tensors = {}
-    for name, values in stored.items():
-        if name.startswith("static.") and not name.endswith(SCALE):
-            values = values.astype(np.float32)
-            if name + SCALE in stored:
-                values *= stored[name + SCALE].astype(np.float32)[:, None]
-            tensors[name.removeprefix("static.")] = values
-    return tensors
 
 
 class StaticEmbedder:
