@@ -212,7 +212,7 @@ def code2seq(scale: Scale) -> Claim:
         recipe, config = known[name]
         title = name if sizes == corpus else f"{name}, {sizes.train:,} functions"
         run = partial(train_namer, corpus=sizes, budget=budget, recipe=recipe, config=config)
-        return Arm(title, run, {**asdict(config), "train": sizes.train})
+        return Arm(title, run, {**asdict(config), "train": sizes.train, "search": asdict(recipe.search(config))})
 
     fewer = [Corpus(corpus.folder, train=train) for train in (5_000, 15_000)]
     return Claim(
