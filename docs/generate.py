@@ -1,6 +1,6 @@
 """Write the pages that follow from the code: the command line, the systems with their results, the models.
 
-    python docs/generate.py             cli.md, results.md, models.md
+    python docs/generate.py             cli.md, results.md, catalogue.md, models.md
     python docs/generate.py --sessions  also run the commands marked in the pages, and put their output there
 
 A marked command is an HTML comment `session: COMMAND` above a fenced block. The commands of a page run one after the
@@ -25,6 +25,7 @@ import typer
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 EXAMPLES = "[bold]Examples[/bold]"
+MARK = re.compile(r"""mark\.row\(["'](S\d{3})["'],\s*(\d+)\)""")
 SESSION = re.compile(r"(<!-- session: (?P<command>[^\n]+?) -->\n)```text\n.*?```\n", re.DOTALL)
 
 
@@ -149,6 +150,51 @@ def measured(found: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def marks() -> dict[str, dict[int, set[str]]]:
+    """Of each row the properties that tests prove, with the tests' files; read from the marks, nothing is run."""
+    found: dict[str, dict[int, set[str]]] = {}
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for row, number in MARK.findall(file.read_text("utf-8")):
+            found.setdefault(row, {}).setdefault(int(number), set()).add(file.relative_to(ROOT).as_posix())
+    return found
+
+
+def catalogue() -> str:
+    """A line for every row of the catalogue that has a system or a proven property."""
+    from phloem.systems import registry
+
+    cards = {card.row: card for card in map(registry.card, registry.names())}
+    proven = marks()
+    lines = [
+        "# Catalogue",
+        "",
+        "A row is a paper. Its properties are what defines the method, each with a test that carries the mark "
+        '`@pytest.mark.row("S033", 1)`. `phloem reproduce NAME` (or the number of the row) runs its claim; verdicts '
+        "stand in [Systems and results](results.md). This page is made by `docs/generate.py` from cards, marks and "
+        "results.",
+        "",
+        f"{len(cards)} systems; {sum(map(len, proven.values()))} properties of {len(proven)} rows are proven by tests.",
+        "",
+        "| row | system | paper | properties with a test | in | verdicts |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in sorted({*cards, *proven}):
+        card, of_row = cards.get(row), proven.get(row, {})
+        files = sorted({file for each in of_row.values() for file in each})
+        verdicts = []
+        for scale in ("smoke", "laptop", "paper"):
+            result = ROOT / "results" / (card.name if card else "-") / f"{scale}.json"
+            if result.is_file():
+                verdicts.append(f"{scale}: {json.loads(result.read_text('utf-8'))['verdict']}")
+        name = f"[{card.name}](results.md#{card.name})" if card else ""
+        numbers = ", ".join(map(str, sorted(of_row)))
+        where = "<br>".join(f"`{file.removeprefix('tests/')}`" for file in files)
+        lines.append(
+            f"| {row} | {name} | {cell(card.source) if card else ''} | {numbers} | {where} | {'<br>'.join(verdicts)} |"
+        )
+    return "\n".join(lines)
+
+
 def models() -> str:
     """The cards of the models in the package."""
     cards = sorted((ROOT / "src/phloem/pretrained").glob("*/MODEL_CARD.md"))
@@ -198,7 +244,8 @@ def main() -> None:
             DOCS / "synth.md",
         ):
             print(f"{page.name}: {run_sessions(page)} sessions")
-    for name, text in {"cli": command_line(), "results": results(), "models": models()}.items():
+    pages = {"cli": command_line(), "results": results(), "catalogue": catalogue(), "models": models()}
+    for name, text in pages.items():
         (DOCS / f"{name}.md").write_text(text.rstrip() + "\n", "utf-8")
 
 

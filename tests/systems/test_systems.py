@@ -1,4 +1,4 @@
-"""The systems: cards, recipes, and the smoke scale of each claim, which runs end to end and learns."""
+"""The systems: their recipes, and what the larger claims need."""
 
 import pyarrow as pa
 import pytest
@@ -16,7 +16,7 @@ from phloem.systems.recipes import RECIPES, WRITERS
 from phloem.systems.understanding.code2seq_claim import ABLATION, Corpus, contenders, drawn
 from phloem.tasks.accessors import accessors
 
-ROWS = {"code2seq": "S001", "tbcnn": "S033", "seq2seq": "S048"}
+NEED_DATA = ("code2seq", "seq2seq", "tbcnn")
 
 
 @pytest.fixture(autouse=True)
@@ -26,40 +26,18 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-def test_every_system_has_a_card():
-    assert set(ROWS) <= set(systems.names())
-    for name, row in ROWS.items():
-        card = systems.card(name)
-        assert (card.name, card.row) == (name, row)
-        assert "20" in card.source, "the first line names the paper and its year"
+def test_an_unknown_system_is_named():
+    assert set(NEED_DATA) <= set(systems.names())
     with pytest.raises(PhloemError, match="unknown system"):
         systems.card("nothing")
 
 
-@pytest.mark.parametrize("name", sorted(ROWS))
-def test_smoke_runs_end_to_end_and_learns(name, tmp_path, monkeypatch):
-    monkeypatch.delenv("PHLOEM_DATA", raising=False)
-    result = reproduce.run(name, "smoke", out=tmp_path)
-    assert result["verdict"] == "confirmed"
-    (clause,) = result["clauses"]
-    assert max(clause["untrained"]) < clause["margin"] / 1.5
-
-
-@pytest.mark.parametrize("name", sorted(ROWS))
+@pytest.mark.parametrize("name", NEED_DATA)
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_larger_claims_name_what_they_need(name, scale, tmp_path, monkeypatch):
     monkeypatch.delenv("PHLOEM_DATA", raising=False)
     with pytest.raises(PhloemError, match=r"--data"):
         reproduce.run(name, scale, out=tmp_path)
-
-
-def test_clauses_speak_of_arms_and_metrics_that_exist():
-    for name in set(ROWS) - {"code2seq"}:
-        claim = systems.card(name).claim(scale_of("laptop"))
-        arms = {arm.name for arm in claim.arms}
-        for clause in claim.clauses:
-            assert {clause.candidate, clause.baseline} <= arms
-            assert clause.metric in claim.metrics
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from phloem.cli.options import progress, remark
+from phloem.errors import PhloemError
 
 if TYPE_CHECKING:
     from phloem.systems.reproduce import Step
@@ -18,8 +19,12 @@ Results = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder 
 
 
 def systems(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One system's card; none lists all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One system's card, by name or row; none lists all.")
+    ] = None,
+    room: Annotated[str | None, typer.Option("--room", metavar="ROOM", help="Only the systems of this room.")] = None,
     out: Results = Path("results"),
+    only_names: Annotated[bool, typer.Option("--names", help="Print names alone, a line each.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the systems that can be reproduced: a paper each, and what was measured of it.
@@ -29,11 +34,21 @@ def systems(
     phloem systems
 
     phloem systems code2seq
+
+    phloem systems --room synthesis --names
     """
     from phloem.systems import registry
     from phloem.systems.reproduce import table
 
     cards = [registry.card(each) for each in ([name] if name else registry.names())]
+    rooms = sorted({card.room for card in cards})
+    if room is not None:
+        if room not in rooms:
+            raise PhloemError(f"no system in a room {room!r}; there are {', '.join(rooms)}")
+        cards, rooms = [card for card in cards if card.room == room], [room]
+    if only_names:
+        typer.echo("\n".join(card.name for card in cards))
+        return
     measured = {card.name: table(card.name, out) for card in cards}
     if as_json:
         rows = [
@@ -48,12 +63,16 @@ def systems(
         ]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    for card in cards:
-        verdicts = ", ".join(dict.fromkeys(f"{row.scale}: {row.verdict}" for row in measured[card.name]))
-        typer.echo(f"{card.name:12} {card.row:5} {card.room:14} {card.source}{f'  [{verdicts}]' if verdicts else ''}")
+    wide = max(len(card.name) for card in cards)
+    for each in rooms:
+        if not name:
+            typer.secho(f"{each}", bold=True)
+        for card in (card for card in cards if card.room == each):
+            verdicts = ", ".join(dict.fromkeys(f"{row.scale}: {row.verdict}" for row in measured[card.name]))
+            typer.echo(f"  {card.name:{wide}} {card.row:5} {card.source}{f'  [{verdicts}]' if verdicts else ''}")
     if name:
         typer.echo("\n" + (inspect.getdoc(cards[0].claim) or ""))
-        for row in measured[name]:
+        for row in measured[cards[0].name]:
             low, high = row.interval
             typer.echo(
                 f"{row.scale:8} {row.clause}: {row.value:.4g} [{low:.4g}, {high:.4g}] ≥ {row.margin:g}: {row.verdict}"
@@ -113,4 +132,5 @@ def reproduce(
         low, high = clause["interval"]
         said = f"{clause['value']:.4g} [{low:.4g}, {high:.4g}] ≥ {clause['margin']:g}: {clause['verdict']}"
         typer.echo(f"{clause['clause']}: {said}")
-    typer.echo(f"{name} at {scale}: {result['verdict']} ({out / name / (scale + '.json')})")
+    written = out / result["system"] / f"{scale}.json"
+    typer.echo(f"{result['system']} at {scale}: {result['verdict']} ({written})")

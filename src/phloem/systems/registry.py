@@ -62,7 +62,9 @@ def names() -> list[str]:
 
 
 def card(name: str) -> Card:
-    """A system's card. Raises PhloemError for an unknown name."""
-    if name not in names():
+    """The card of a system, by its name or by its row in the catalogue. Raises PhloemError for an unknown one."""
+    found = _CARDS.get(name) if name in names() else None
+    found = found or next((each for each in _CARDS.values() if each.row == name.upper()), None)
+    if found is None:
         raise PhloemError(f"unknown system {name!r}; known: {', '.join(names())}")
-    return _CARDS[name]
+    return found

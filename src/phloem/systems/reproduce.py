@@ -77,7 +77,7 @@ def run(
     threads: int | None = 1,
     progress: Callable[[Step], None] | None = None,
 ) -> dict[str, Any]:
-    """Run the claim of the system `name` and return what is written to OUT/NAME/SCALE.json.
+    """Run the claim of a system, by name or row, and return what is written to OUT/NAME/SCALE.json.
 
     `minutes` replaces the scale's training budget of each run. `threads` is torch's; one thread keeps contenders equal
     on a busy machine.
@@ -90,7 +90,7 @@ def run(
     known, chosen = card(name), scale_of(scale, minutes=minutes, seeds=seeds, data=Path(data) if data else None)
     if threads is not None:
         torch.set_num_threads(threads)
-    claim, folder = known.claim(chosen), Path(out) / "runs" / name / scale
+    claim, folder = known.claim(chosen), Path(out) / "runs" / known.name / scale
     runs = [(arm, seed) for seed in chosen.seeds for arm in claim.arms]
     done: dict[str, list[Outcome]] = {arm.name: [] for arm in claim.arms}
     for number, (arm, seed) in enumerate(runs):
@@ -106,16 +106,16 @@ def run(
             outcome = _run(arm, seed, claim, folder, (number, len(more)), progress)
             further.setdefault(arm.name, []).append(outcome)
     result = _result(known, claim, chosen, decisions, done, further, threads)
-    _write(Path(out) / name / f"{scale}.json", result)
+    _write(Path(out) / known.name / f"{scale}.json", result)
     return result
 
 
 def table(name: str, out: str | Path = "results") -> list[Row]:
     """What was measured of a system, scale by scale; [] if nothing was. Raises PhloemError for an unknown name."""
-    card(name)
+    known = card(name)
     rows = []
     for scale in SEEDS:
-        result = read(Path(out) / name / f"{scale}.json")
+        result = read(Path(out) / known.name / f"{scale}.json")
         for one in result["clauses"] if result else ():
             rows.append(
                 Row(
