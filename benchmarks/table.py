@@ -5,7 +5,8 @@
 
 FOLDER has the .java files of `java.base` (from Debian's openjdk-17-source), the jar is the one that code2seq's
 repository holds, and PYTHON is the interpreter of an environment with code2seq 1.2.0 (how to make it stands in
-`benchmarks/peers/code2seq_port.py`). What is not given is left out, and the table says so.
+`benchmarks/peers/code2seq_port.py`). What is not given is left out, and the table says so. What trains models or needs
+mined shards is not run again: its rows are of the files beside this one, which their scripts wrote.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rich.table import Table
 
 HERE = Path(__file__).parent
 NAMES = ("startup", "naming", "memory", "mining", "training")
+KEPT = ("presets", "summary_copying")  # measured before, in files of these names
 
 
 def measured(name: str, *options: str) -> Any:
@@ -56,6 +58,25 @@ def rows_of(name: str, found: Any) -> list[tuple[str, str, str]]:
     return [(f"{name}: {key}", json.dumps(value, ensure_ascii=False), "") for key, value in rows]
 
 
+def kept_rows(name: str, found: Any) -> list[tuple[str, str, str]]:
+    """(figure, measured, aim) of a benchmark's file."""
+    if name == "presets":
+        return [
+            (f"paths of {found['language']}, {preset}, functions a second", f"{row['functions/s']:,.0f}", "")
+            for preset, row in found["table"].items()
+        ]
+    arms = found["arms"].items()
+    shown = [("BLEU", "bleu", "value"), ("chrF", "chrf", "value")]
+    return [
+        (
+            f"summaries, {title}: {' / '.join(arm for arm, _ in arms)}",
+            " / ".join(f"{row[key][at]:.2f}" for _, row in arms),
+            "",
+        )
+        for title, key, at in shown
+    ]
+
+
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for option in ("--java", "--jar", "--port-python", "--data"):
@@ -83,6 +104,11 @@ def main() -> None:
         everything[name] = measured(name, *options.get(name, []))
         for row in rows_of(name, everything[name]):
             table.add_row(*row)
+    for name in KEPT:
+        file = HERE / f"{name}.json"
+        if file.exists():
+            for row in kept_rows(name, json.loads(file.read_text())):
+                table.add_row(*row)
     Console().print(table)
     if want.out:
         want.out.write_text(json.dumps(everything, indent=1) + "\n")

@@ -112,7 +112,7 @@ def results() -> str:
     for name in registry.names():
         card = registry.card(name)
         lines += [f"## {name}", "", f"{card.source} Row {card.row}, room `{card.room}`.", ""]
-        lines += [plain(inspect.getdoc(card.claim) or "").partition("\n")[2].strip(), ""]
+        lines += [plain(inspect.getdoc(card.claim) or "").partition("\n\n")[2].strip(), ""]
         found = [ROOT / "results" / name / f"{scale}.json" for scale in ("smoke", "laptop", "paper")]
         lines += [line for file in found if file.is_file() for line in measured(json.loads(file.read_text("utf-8")))]
         if not any(file.is_file() for file in found):

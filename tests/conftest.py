@@ -84,3 +84,11 @@ def names_model(small_shards: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def summaries_model(small_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved model that summarizes the same functions."""
     return _trained("summaries", small_shards, tmp_path_factory.mktemp("models") / "tiny-summaries")
+
+
+@pytest.fixture(scope="session")
+def review_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved detector of bugs that knows generated functions (`tasks.cubert_tasks.made_functions`)."""
+    from review_models import small_detector
+
+    return small_detector(tmp_path_factory.mktemp("review"))

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from phloem.assist.index import Summary
     from phloem.assist.models import Model
+    from phloem.assist.review_findings import ReviewFinding
     from phloem.assist.search import Match
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "index", "load", "search"]
+__all__ = ["__version__", "index", "load", "review", "search"]
 
 
 def load(name_or_path: str | Path) -> Model:
@@ -61,6 +62,17 @@ def search(query: str, path: str | Path = ".", *, limit: int = 10) -> list[Match
         return opened.search(query, limit=limit)
     finally:
         opened.close()
+
+
+def review(path: str | Path = ".", *, checks: Sequence[str] = ()) -> list[ReviewFinding]:
+    """What looks wrong in the functions of a file or folder, the most probable first.
+
+    `checks` are some of `phloem.assist.review.ALL_CHECKS` in place of those that are on by default. Raises
+    `phloem.errors.PhloemError` for a path that is not there and for unknown checks.
+    """
+    from phloem.assist.review import review as look_through
+
+    return look_through([path], checks=checks)
 
 
 def synth(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phloem.decode import beam as beams
+from phloem.decode import beam_numpy
 from phloem.decode.beam import Beam
 from phloem.decode.ensemble import Ensemble
 from phloem.decode.greedy import greedy
@@ -227,3 +230,29 @@ def test_rescoring_averages_with_another_score():
     assert score_lists(model, source, [[], [], [], []]) == [[], [], [], []]
     with pytest.raises(ValueError, match="2 lists for 4 sources"):
         score_lists(model, source, [[], []])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_no_sequence_of_words_is_written_twice(size: int) -> None:
+    model, batch = Recurrent(6, seed=3, sharpness=6.0), sources(7, 4)
+    free = Beam(4)(model, batch, length=9)
+    for found in Beam(4, no_repeat=size)(model, batch, length=9):
+        for each in found:
+            words = each.value
+            grams = [words[at : at + size] for at in range(len(words) - size + 1)]
+            assert len(set(grams)) == len(grams)
+            assert all(one != other for one, other in itertools.pairwise(words))
+    assert any(len(set(each.value)) < len(each.value) for found in free for each in found)
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=6, max_size=6), min_size=1, max_size=4), st.integers(1, 4))
+def test_words_that_would_repeat_are_those_found_by_hand(rows: list[list[int]], size: int) -> None:
+    wanted = set()
+    for row, words in enumerate(rows):
+        grams = {tuple(words[at : at + size]) for at in range(len(words) - size + 1)}
+        ends = {word for word in range(4) if (*words[len(words) - size + 1 :], word) in grams}
+        wanted |= {(row, word) for word in ends | {words[-1]}}
+    torch_found = beams.repeats(torch.tensor(rows), size)
+    numpy_found = beam_numpy.repeats(np.array(rows), size)
+    assert set(zip(*(part.tolist() for part in torch_found), strict=True)) == wanted
+    assert set(zip(*(part.tolist() for part in numpy_found), strict=True)) == wanted

@@ -18,9 +18,8 @@ from phloem.nn.encoders.paths import PathEncoder
 from phloem.nn.models.code2seq import Code2Seq
 from phloem.nn.models.code2seq_numpy import Code2SeqArrays
 from phloem.represent.base import PAD, START, UNK
-from phloem.represent.path_batch import PathBatch, Trie
 
-from .path_batches import random_batch
+from .path_batches import arrays, random_batch
 
 SIZES = {"subtokens": 15, "labels": 7, "words": 11}
 
@@ -35,17 +34,6 @@ def both(seed: int, **settings: Any) -> tuple[Code2Seq, Code2SeqArrays]:
         torch.nn.init.normal_(parameter, std=0.6)
     weights = {name: tensor.numpy().copy() for name, tensor in net.eval().state_dict().items()}
     return net, Code2SeqArrays(weights, **SIZES, **settings)
-
-
-def arrays(batch: PathBatch) -> Any:
-    """The batch's tensors as arrays."""
-
-    def array(part: Any) -> Any:
-        if isinstance(part, Trie):
-            return Trie(part.label.numpy(), part.parent.numpy(), part.levels, part.ends.numpy())  # type: ignore[arg-type]
-        return part.numpy()
-
-    return PathBatch(*map(array, batch))
 
 
 @pytest.mark.parametrize("settings", [{}, {"squash": True}, {"official_padding": 20}])

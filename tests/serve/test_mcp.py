@@ -54,7 +54,7 @@ public class Store {
     }
 }
 """
-TOOLS = {"search", "similar", "clones", "name", "explain", "summarize", "synth"}
+TOOLS = {"search", "similar", "clones", "name", "explain", "summarize", "synth", "review"}
 PHLOEM = [sys.executable, "-m", "phloem"]
 
 

@@ -8,12 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phloem.represent.property_signature import (
+    ALL_TRUE,
     CATEGORIES,
     PADDING,
+    STRING_OUTPUT,
     TYPE_MISMATCH,
+    UNARY,
     example_signature,
     value_signature,
 )
+from phloem.represent.property_signature import STRING as STRING_PROPERTIES
 from phloem.synthesis.base import Grammar, Rule, Spec
 from phloem.synthesis.bottom_up import Enumerator
 from phloem.synthesis.guides import Reweighting, edit_distance, weight_delta
@@ -185,3 +189,16 @@ def test_no_guide_loses_a_solution(heuristics: bool) -> None:
         found = first_solution(bank, most)
         assert found is not None
         assert tuple(run(found[0], row) for row in spec.inputs) == spec.outputs
+
+
+@given(texts, texts)
+def test_the_properties_of_strings_are_those_of_the_tables(text: str, output: str) -> None:
+    tables = [
+        *(test(text) for test in STRING_PROPERTIES),
+        *([False] * (UNARY - len(STRING_PROPERTIES))),
+        *(test(text, output) for test in STRING_OUTPUT),
+    ]
+    signature = value_signature([text], [output])[: len(tables)]
+    asked = signature != TYPE_MISMATCH
+    assert asked.sum() == len(STRING_PROPERTIES) + len(STRING_OUTPUT)
+    assert ((signature == ALL_TRUE) == (np.array(tables) & asked)).all()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from phloem.assist.training import Plan
     from phloem.learn.trainer import History
 
+CURVE_FIGURES = ("f1", "exact_match", "bleu", "rouge_l")
 LIMITS = {
     "names": [
         "Suggestions come from the body alone: what callers, comments or the domain say of a function is not seen.",
@@ -29,7 +30,7 @@ LIMITS = {
     ],
     "summaries": [
         "Sentences are short and general, and may state what the code does not do: read them before you keep them.",
-        "Only words of its vocabulary can be written.",
+        "Only words of its vocabulary and words that the function's code has can be written.",
     ],
 }
 
@@ -96,6 +97,7 @@ def card(name: str, facts: Mapping[str, Any], storage: str) -> str:
         "| --- | --- | --- |",
         *_figure_rows(facts["figures"]),
         *_flag_lines(facts),
+        *_ranking_lines(facts),
         "",
         "## Data",
         "",
@@ -115,12 +117,39 @@ def card(name: str, facts: Mapping[str, Any], storage: str) -> str:
         "```",
         facts["command"] or "phloem train",
         "```",
+        *_curve_lines(facts),
         "",
         "## Limits",
         "",
         *(f"- {limit}" for limit in facts["limits"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+CURVE_ROWS = 12  # of a learning curve, the last evaluation among them
+
+
+def _curve_lines(facts: Mapping[str, Any]) -> list[str]:
+    """The evaluations during training, thinned to CURVE_ROWS."""
+    kept, train = facts["training"]["curve"], facts["data"]["functions"]["train"]
+    if not kept:
+        return []
+    every = -(-len(kept) // CURVE_ROWS)
+    names = [name for name in CURVE_FIGURES if name in kept[-1]]
+    rows = [
+        f"| {row['step']:,} | {row['epoch'] * train:,.0f} | {row['seconds'] / 60:.1f} | "
+        + " | ".join(f"{row[name]:.4f}" for name in names)
+        + " |"
+        for row in kept[::-1][::every][::-1]
+    ]
+    return [
+        "",
+        f"On {kept[-1]['examples']:,} functions of the validation split, greedy, as training went on:",
+        "",
+        f"| steps | functions read | minutes | {' | '.join(names)} |",
+        "| --- |" + " --- |" * (2 + len(names)),
+        *rows,
+    ]
 
 
 def _figure_rows(figures: Mapping[str, Any]) -> list[str]:
@@ -152,6 +181,34 @@ def _flag_lines(facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _ranking_lines(facts: Mapping[str, Any]) -> list[str]:
+    found = facts.get("ranking")
+    if not found:
+        return []
+    figure, name = ("f1", "F1") if facts["task"] == "names" else ("bleu", "BLEU")
+    rows = {(row["length_penalty"], row["no_repeat"]): row for row in found["tried"]}
+    chosen, plain = rows[found["length_penalty"], found["no_repeat"]], rows[0.0, 0]
+    right = "the name is the function's" if facts["task"] == "names" else "a word stands in the documentation"
+    told = f"{name} {chosen[figure]:.4f} instead of {plain[figure]:.4f} by probability alone"
+    if "exact_match" in chosen:
+        told += f", exact match {chosen['exact_match']:.4f} instead of {plain['exact_match']:.4f}"
+    shown = found.get("suggested")
+    least = (
+        f" Sentences under {found['least']:.2f} are suggested only on request: half of the words of the others "
+        f"are right there, on average, and {100 * shown:.0f}% of functions get one."
+        if shown
+        else ""
+    )
+    repeats = f"; no {found['no_repeat']} words are written twice" if found["no_repeat"] else ""
+    return [
+        "",
+        f"Suggestions are ordered by log probability / (words + 1)^{found['length_penalty']:g}{repeats}. Chosen on "
+        f"{found['examples']:,} functions of the validation split: {told}. The probability that is told is that "
+        f"{right}, fitted there to all suggestions (expected calibration error {found['calibration_error']:.3f})."
+        f"{least}",
+    ]
+
+
 def _interval(ends: Sequence[float]) -> str:
     return f"{ends[0]:.3f} to {ends[1]:.3f}"
 
@@ -169,8 +226,16 @@ def rewrite(folder: Path, figures: Mapping[str, Any]) -> None:
             f"{folder.name} has a test split of {own:,} functions, these figures are of {figures['examples']:,}: "
             "give the data of its training"
         )
-    facts["figures"] = {name: value for name, value in figures.items() if name != "flags"}
+    new: dict[str, Any] = {"figures": {name: value for name, value in figures.items() if name != "flags"}}
     if "flags" in figures:
-        facts["flags_test"] = figures["flags"]
+        new["flags_test"] = figures["flags"]
+    record(folder, new)
+
+
+def record(folder: Path, new: Mapping[str, Any]) -> None:
+    """Put facts into a saved model and its card."""
+    about = read_about(folder)
+    facts = about["facts"]
+    facts |= new
     replace_file(folder / "model.json", json.dumps(about, ensure_ascii=False, separators=(",", ":")).encode())
     replace_file(folder / "MODEL_CARD.md", card(folder.resolve().name, facts, about["storage"]).encode())

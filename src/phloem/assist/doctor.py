@@ -21,6 +21,8 @@ EXTRAS = {
     "mcp": ("mcp", "lancedb"),
     "lsp": ("pygls", "lancedb"),
     "cluster": ("ray", "accelerate"),
+    "symbolic": ("stitch-core",),
+    "transformers": ("transformers",),
 }
 
 

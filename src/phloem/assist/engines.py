@@ -14,23 +14,27 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from phloem.assist.checks import Check, carry_on
-from phloem.decode.base import Hypothesis
+from phloem.assist.ranking import BY_PROBABILITY, Ranking
+from phloem.decode.base import Hypothesis, Search
 from phloem.languages.example import Example
 from phloem.represent.base import PAD, START, UNK
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from phloem.decode.beam import Beam
-
 FORBIDDEN = (UNK, START)  # a suggestion with an unknown word in it is of no use to anyone
 
 
-def search(beam: int) -> Beam:
-    """The search for suggestions."""
+def search(beam: int, ranking: Ranking = BY_PROBABILITY) -> Search:
+    """The search for suggestions, in the order of a ranking."""
     from phloem.decode.beam import Beam
 
-    return Beam(beam, forbid=FORBIDDEN)
+    found = Beam(beam, forbid=FORBIDDEN, no_repeat=ranking.no_repeat)
+
+    def ordered(model: Any, source: Any, *, length: int) -> list[list[Hypothesis]]:
+        return [ranking.ordered(each) for each in found(model, source, length=length)]
+
+    return ordered
 
 
 class Read(Protocol):
@@ -40,8 +44,8 @@ class Read(Protocol):
         """The log probability of each function's own target, end mark included."""
         ...
 
-    def search(self, rows: Sequence[int], beam: int, length: int) -> list[list[Hypothesis]]:
-        """Hypotheses for some of the functions, best first."""
+    def search(self, rows: Sequence[int], beam: int, length: int, no_repeat: int = 0) -> list[list[Hypothesis]]:
+        """Hypotheses for some of the functions, the most probable first."""
         ...
 
 
@@ -73,6 +77,7 @@ class NumPyEngine:
                 words=len(self.view.words),
                 squash=about["config"]["squash"],
                 official_padding=about["config"]["official_padding"],
+                copying=about["config"].get("copying", False),
             )
         except saved.MISFITS as error:
             raise saved.misfit(folder, about["recipe"], error) from error
@@ -106,12 +111,12 @@ class _ArraysRead(NamedTuple):
 
         return scores(self.model, self.state, self.target).tolist()
 
-    def search(self, rows: Sequence[int], beam: int, length: int) -> list[list[Hypothesis]]:
+    def search(self, rows: Sequence[int], beam: int, length: int, no_repeat: int = 0) -> list[list[Hypothesis]]:
         from phloem.decode import beam_numpy
 
         index = np.asarray(rows)
         state = self.state.only(index, index)
-        return beam_numpy.beam(self.model, state, width=beam, length=length, forbid=FORBIDDEN)
+        return beam_numpy.beam(self.model, state, width=beam, length=length, forbid=FORBIDDEN, no_repeat=no_repeat)
 
 
 class TorchEngine:
@@ -140,13 +145,15 @@ class _TensorsRead(NamedTuple):
         targets = [tuple(row[row != PAD].tolist()) for row in self.batch.target]
         return [score for [score] in score_lists(self.started, self.batch, [[target] for target in targets])]
 
-    def search(self, rows: Sequence[int], beam: int, length: int) -> list[list[Hypothesis]]:
+    def search(self, rows: Sequence[int], beam: int, length: int, no_repeat: int = 0) -> list[list[Hypothesis]]:
         import torch
+
+        from phloem.decode.beam import Beam
 
         with torch.inference_mode():
             chosen = torch.tensor(rows)
             part = self.batch._replace(target=self.batch.target[chosen])
-            return search(beam)(self.started.only(chosen), part, length=length)
+            return Beam(beam, forbid=FORBIDDEN, no_repeat=no_repeat)(self.started.only(chosen), part, length=length)
 
 
 class Started:

@@ -17,6 +17,7 @@ from phloem.assist.flags import flag_figures
 from phloem.assist.mining import open_corpus
 from phloem.assist.models import load
 from phloem.assist.progress import Tell, silent
+from phloem.assist.ranking import BY_PROBABILITY, Ranking
 from phloem.corpora import shards
 from phloem.errors import PhloemError
 from phloem.languages import by_name
@@ -68,10 +69,11 @@ class Measuring(NamedTuple):
     task: str
     view: Any
     length: int
+    ranking: Ranking = BY_PROBABILITY
 
     def __call__(self, net: nn.Module, dataset: Any, beam: int, resamples: int = 1000) -> dict[str, Any]:
         evaluate = {"names": naming.evaluate, "summaries": summaries.evaluate}[self.task]
-        return evaluate(net, self.view, dataset, search(beam), length=self.length, resamples=resamples)
+        return evaluate(net, self.view, dataset, search(beam, self.ranking), length=self.length, resamples=resamples)
 
 
 def evaluate_model(
@@ -99,7 +101,7 @@ def evaluate_model(
         dataset = model.view.compile(shards.read(corpus, split, sorted(wanted)), Path(folder) / split)
         if not len(dataset):
             raise PhloemError(f"{data} has no function of {', '.join(sorted(wanted))} in its {split} split")
-        measuring = Measuring(model.task, model.view, model.length)
+        measuring = Measuring(model.task, model.view, model.length, model.ranking)
         figures = measuring(model.net, watched(limited(dataset, limit), tell), beam)
     if model.task == "names":
         tell("measuring the flags", 0)

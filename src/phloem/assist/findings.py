@@ -35,7 +35,7 @@ def findings_of(file: SourceFile, predictions: Iterable[Prediction], changed: di
     it stands.
     """
     lines = None if changed is None else changed.get(os.path.realpath(file.path), [])
-    ignored = _ignoring_lines(file.source)
+    ignored = ignoring_lines(file.source)
     kept = []
     for prediction in predictions:
         first = file.source.count(b"\n", 0, prediction.start) + 1 if lines is not None or ignored else 1
@@ -47,7 +47,8 @@ def findings_of(file: SourceFile, predictions: Iterable[Prediction], changed: di
     return kept
 
 
-def _ignoring_lines(source: bytes) -> frozenset[int]:
+def ignoring_lines(source: bytes) -> frozenset[int]:
+    """The lines, from 1, that have the comment which silences."""
     if b"phloem:" not in source:
         return frozenset()
     return frozenset(source.count(b"\n", 0, match.start()) + 1 for match in _IGNORE.finditer(source))
@@ -81,7 +82,7 @@ class Baseline:
         flagged: dict[str, Counter[str]] = {}
         for finding in findings:
             if finding.prediction.flagged:
-                flagged.setdefault(_anchored(finding.path, file), Counter())[finding.prediction.name] += 1
+                flagged.setdefault(anchored(finding.path, file), Counter())[finding.prediction.name] += 1
         content = {path: dict(sorted(names.items())) for path, names in sorted(flagged.items())}
         replace_file(
             Path(file), (json.dumps({"version": BASELINE_VERSION, "flagged": content}, indent=1) + "\n").encode()
@@ -93,7 +94,7 @@ class Baseline:
         left = self.known.copy()
         kept = []
         for finding in findings:
-            key = (_anchored(finding.path, file), finding.prediction.name)
+            key = (anchored(finding.path, file), finding.prediction.name)
             if finding.prediction.flagged and left[key] > 0:
                 left[key] -= 1
                 finding = finding._replace(prediction=finding.prediction._replace(flagged=False))
@@ -101,7 +102,7 @@ class Baseline:
         return kept
 
 
-def _anchored(path: str, baseline: str | Path) -> str:
+def anchored(path: str, baseline: str | Path) -> str:
     """The path from the baseline's folder, with slashes, so that it holds wherever the command is run."""
     folder = os.path.dirname(os.path.realpath(baseline))
     return os.path.relpath(os.path.realpath(path), folder).replace(os.sep, "/")

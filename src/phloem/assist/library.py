@@ -29,6 +29,28 @@ def folder_of(name_or_path: str | Path) -> Path:
 
 
 def facts_of(name_or_path: str | Path) -> dict[str, Any]:
-    """The facts of a saved model. Raises PhloemError."""
+    """The facts of a saved model, or of a folder in the layout of the Hugging Face hub. Raises PhloemError."""
+    folder = Path(name_or_path)
+    if (folder / "config.json").is_file() and not (folder / "model.json").is_file():
+        return hub_facts(folder)
     facts: dict[str, Any] = read_about(folder_of(name_or_path))["facts"]
     return facts
+
+
+def hub_facts(folder: Path) -> dict[str, Any]:
+    """What a folder in the hub's layout holds: its shape, sizes, and whether phloem takes all of it. Raises
+    PhloemError for a shape that phloem does not know, or files that do not fit."""
+    from dataclasses import asdict
+
+    from phloem.nn.models import hub_layout
+
+    loaded = hub_layout.load(folder)
+    return {
+        "layout": "Hugging Face hub",
+        "shape": hub_layout.read_config(folder)["model_type"],
+        "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
+        "sizes": asdict(loaded.model.config),
+        "tokenizer": "none" if loaded.tokenizer is None else f"{loaded.tokenizer.get_vocab_size()} units",
+        "missing": list(loaded.missing),
+        "unused": list(loaded.unused),
+    }

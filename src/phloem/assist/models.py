@@ -7,7 +7,6 @@ answer.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +23,7 @@ from phloem.assist.conventions import is_override, is_protocol_name, written
 from phloem.assist.engines import Engine, NumPyEngine, TorchEngine
 from phloem.assist.library import facts_of, folder_of, pretrained
 from phloem.assist.predictions import Prediction, Suggestion, per_word
+from phloem.assist.ranking import ranking_of
 from phloem.assist.sources import MAX_FILE_SIZE, SourceFile, unfit
 from phloem.corpora.examples import examples_of
 from phloem.decode.base import Hypothesis
@@ -66,6 +66,7 @@ class Model:
         self.task: str = self.facts["task"]
         self.languages: tuple[str, ...] = tuple(self.facts["languages"])
         self.threshold: float = float(self.facts.get("threshold") or 0.0)
+        self.ranking = ranking_of(self.facts)
         self.engine: Engine
         if about["recipe"] == "code2seq":
             self.engine = NumPyEngine(folder, about)
@@ -174,18 +175,22 @@ class Model:
         check()
         read = self.engine.read(batch, check)
         scores = read.scores()
-        probabilities = [math.exp(score) for score in scores]
         words = (np.asarray(batch.target) != PAD).sum(axis=1).tolist()
         means = [per_word(score, count) for score, count in zip(scores, words, strict=True)]
+        probabilities = [self.ranking.probability(score, count) for score, count in zip(scores, words, strict=True)]
         flagged = [self._is_flagged(one, mean, threshold) for one, mean in zip(waiting, means, strict=True)]
         rows = [row for row, flag in enumerate(flagged) if flag or suggest == "all"]
         hypotheses: dict[int, list[Hypothesis]] = {}
         if rows:
-            hypotheses = dict(zip(rows, read.search(rows, beam, self.length), strict=True))
+            found = read.search(rows, beam, self.length, self.ranking.no_repeat)
+            hypotheses = dict(zip(rows, found, strict=True))
         predictions = []
         for row, one in enumerate(waiting):
-            suggestions = self._suggestions(one.example, hypotheses.get(row, []), attention)
-            predictions.append(self._prediction(one, probabilities[row], means[row], flagged[row], suggestions))
+            likeliest = hypotheses.get(row, [])
+            ordered = self.ranking.ordered(likeliest)
+            suggestions = self._suggestions(one.example, ordered, attention)
+            flag = flagged[row] and not any(self._agrees(one.example, each) for each in (likeliest, ordered))
+            predictions.append(self._prediction(one, probabilities[row], means[row], flag, suggestions))
         return predictions
 
     def _is_flagged(self, one: _Waiting, probability: float, threshold: float) -> bool:
@@ -194,14 +199,17 @@ class Model:
             return False
         return not is_override(_heading(one.file.source, example))
 
+    def _agrees(self, example: Example, hypotheses: list[Hypothesis]) -> bool:
+        """Whether a name is the likeliest, or the first to be suggested: it is right, however improbable all are."""
+        named = next((self.view.decode(np.array(each.value), example) for each in hypotheses if each.value), None)
+        return named is not None and named == self.view.target(example)
+
     def _prediction(
         self, one: _Waiting, probability: float, mean: float, flagged: bool, suggestions: tuple[Suggestion, ...]
     ) -> Prediction:
         example = one.example
         if self.task != "names" and not example.doc:
             probability = 0.0
-        # A name that the model would choose itself is right, however improbable every name is.
-        agrees = suggestions and suggestions[0].words == tuple(self.view.target(example)) and self.task == "names"
         end = example.start + len(example.tree.source)
         return Prediction(
             name=example.name,
@@ -210,7 +218,7 @@ class Model:
             start=example.start,
             end=end,
             probability=probability,
-            flagged=flagged and not agrees,
+            flagged=flagged,
             suggestions=suggestions,
             doc=example.doc,
             per_word=mean,
@@ -226,8 +234,11 @@ class Model:
             flat = tuple(part for parts in words for part in parts)
             if flat:
                 reasons = () if spans is None else attended(hypothesis, spans, steps)
-                suggestions.append(Suggestion(self._text(flat, example), math.exp(hypothesis.score), flat, reasons))
-        return tuple(suggestions)
+                probability = self.ranking.probability(hypothesis.score, len(hypothesis.value))
+                suggestions.append(Suggestion(self._text(flat, example), probability, flat, reasons))
+        # At most one name is the right one, so the probabilities of several can't be more than 1 together.
+        total = max(1.0, sum(each.probability for each in suggestions)) if self.task == "names" else 1.0
+        return tuple(each._replace(probability=each.probability / total) for each in suggestions)
 
     def _text(self, words: Sequence[str], example: Example) -> str:
         if self.task == "names":

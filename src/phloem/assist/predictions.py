@@ -18,7 +18,9 @@ class Attended(NamedTuple):
 
 
 class Suggestion(NamedTuple):
-    """One output of beam search. `probability` is that of the whole sequence, end included."""
+    """One output of beam search. `probability` is that it is right (`assist.ranking`): of a name that it is the
+    function's, of a sentence the share of its words that documentation would have. Of a model without a ranking it is
+    that of the whole sequence, end included."""
 
     text: str  # in the language's convention: get_name, getName
     probability: float
@@ -42,8 +44,8 @@ class Prediction(NamedTuple):
     end_line: int
     start: int
     end: int
-    probability: float  # of the present name (naming) or of the present first sentence; 0 without one
+    probability: float  # that the present name or first sentence is right, as of suggestions; 0 without one
     flagged: bool  # the present name disagrees with the body
     suggestions: tuple[Suggestion, ...]  # best first
     doc: str = ""  # its documentation as it is
-    per_word: float = 0.0  # `probability` a word (`per_word`), which flags are decided by
+    per_word: float = 0.0  # the probability of the present one a word (`per_word`), which flags are decided by

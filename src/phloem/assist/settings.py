@@ -25,7 +25,8 @@ FAIL_ON = ("none", "flagged")
 
 @dataclass(frozen=True)
 class Settings:
-    """What `phloem name` and `phloem summarize` can be told. None: what the model or the command decides."""
+    """What `phloem name`, `phloem summarize` and `phloem review` can be told. None: what the model or the command
+    decides."""
 
     model: str | None = None
     beam: int = 5
@@ -35,6 +36,9 @@ class Settings:
     exclude: tuple[str, ...] = ()
     max_file_size: int = MAX_FILE_SIZE
     baseline: str | None = None
+    checks: tuple[str, ...] = ()  # of `phloem review`; none: those that are on by default
+    review_baseline: str | None = None
+    review_model: str | None = None
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -65,6 +69,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "exclude": (list,),
     "max_file_size": (int,),
     "baseline": (str,),
+    "checks": (list,),
+    "review_baseline": (str,),
+    "review_model": (str,),
 }
 
 
@@ -110,8 +117,13 @@ def _settings(table: dict[str, Any], file: Path) -> Settings:
         raise PhloemError(f"{file}: exclude should be a list of patterns")
     if "exclude" in chosen:
         chosen["exclude"] = tuple(chosen["exclude"])
-    if "baseline" in chosen:
-        chosen["baseline"] = str(file.parent / chosen["baseline"])
+    if any(not isinstance(check, str) for check in chosen.get("checks", ())):
+        raise PhloemError(f"{file}: checks should be a list of names")
+    if "checks" in chosen:
+        chosen["checks"] = tuple(chosen["checks"])
+    for name in ("baseline", "review_baseline"):
+        if name in chosen:
+            chosen[name] = str(file.parent / chosen[name])
     try:
         return Settings(**chosen)
     except PhloemError as error:

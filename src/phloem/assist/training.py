@@ -26,6 +26,8 @@ from phloem.assist.flags import flag_figures, flag_threshold
 from phloem.assist.mining import open_corpus
 from phloem.assist.models import load
 from phloem.assist.progress import Tell, silent
+from phloem.assist.ranking import ranking_of
+from phloem.assist.ranking_fit import fit_ranking
 from phloem.corpora import shards
 from phloem.errors import PhloemError
 from phloem.languages import by_name
@@ -151,8 +153,11 @@ def measured(
     """The facts of the trained model: its figures on the test split and, of names, where its flags begin."""
     tell("measuring on the test split", 0)
     test = watched(splits["test"], tell)
-    measuring = Measuring(plan.task, view, view.config.target_words)
+    length = view.config.target_words
+    ranking = fit_ranking(plan.task, model, view, splits["validation"], length, tell)
+    measuring = Measuring(plan.task, view, length, ranking_of({"ranking": ranking}))
     facts = describe(plan, corpus, languages, splits, history, measuring(model, test, BEAM) if len(test) else {})
+    facts["ranking"] = ranking
     if plan.task == "names":
         tell("setting the threshold for flags", 0)
         read = {split: partial(shards.read, corpus, split, languages) for split in ("validation", "test")}
@@ -213,13 +218,17 @@ def begin(plan: Plan) -> Start:
 
 
 def task_defaults(task: str, config: Any) -> dict[str, Any]:
-    """Where the configuration says what is written, if it does: names, or sentences of up to SUMMARY_WORDS."""
+    """Where the configuration says what is written, if it does: names, or sentences of up to SUMMARY_WORDS.
+
+    A function that is summarized has a name, so it is read where a view can tell it; and words are copied where a
+    model can.
+    """
     wanted: dict[str, Any] = {"target": TARGETS[task]}
     if task == "summaries":
-        wanted["target_words"] = SUMMARY_WORDS
+        wanted |= {"target_words": SUMMARY_WORDS, "preset": "tree-sitter-named", "copying": True}
     own = {each.name for each in fields(config)}
     if "view" in own:
-        return {"view": wanted}
+        return {"view": task_defaults(task, config.view)}
     return {name: value for name, value in wanted.items() if name in own}
 
 

@@ -15,7 +15,23 @@ import typer
 from typer.core import TyperGroup
 
 from phloem import __version__
-from phloem.cli import corpora, explain, inspect, name, search, serve, servers, summarize, synth, systems, train
+from phloem.cli import (
+    compress,
+    corpora,
+    dataflow,
+    explain,
+    inspect,
+    name,
+    rasp,
+    review,
+    search,
+    serve,
+    servers,
+    summarize,
+    synth,
+    systems,
+    train,
+)
 from phloem.errors import PhloemError
 
 
@@ -70,8 +86,10 @@ def common(
 
 JOBS, LEARNING, RESEARCH, TOOLS = "Your code", "Train on your code", "Methods", "Tools"
 app.command("name", rich_help_panel=JOBS)(name.name)
+app.command("review", rich_help_panel=JOBS)(review.review)
 app.command("summarize", rich_help_panel=JOBS)(summarize.summarize)
 app.command("explain", rich_help_panel=JOBS)(explain.explain)
+app.command("dataflow", rich_help_panel=JOBS)(dataflow.dataflow)
 app.command("synth", cls=synth.ExamplePairs, rich_help_panel=JOBS)(synth.synth)
 app.command("index", rich_help_panel=JOBS)(search.index)
 app.command("search", rich_help_panel=JOBS)(search.search)
@@ -87,6 +105,8 @@ app.command("info", rich_help_panel=LEARNING)(inspect.info)
 app.command("systems", rich_help_panel=RESEARCH)(systems.systems)
 app.command("reproduce", rich_help_panel=RESEARCH)(systems.reproduce)
 app.add_typer(corpora.data, name="data", rich_help_panel=RESEARCH)
+app.command("rasp", rich_help_panel=RESEARCH)(rasp.rasp)
+app.command("compress", rich_help_panel=RESEARCH)(compress.compress)
 app.command("paths", rich_help_panel=RESEARCH)(corpora.paths)
 app.command("doctor", rich_help_panel=TOOLS)(inspect.doctor)
 

@@ -38,8 +38,14 @@ def summarize(
     write: Annotated[bool, typer.Option("--write", help="Insert them where there is no documentation.")] = False,
     all_functions: Annotated[bool, typer.Option("--all", help="Documented functions too (never written).")] = False,
     least: Annotated[
-        float, typer.Option("--min-probability", metavar="P", help="Leave out what the model believes in less.")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            "--min-probability",
+            metavar="P",
+            help="Leave out sentences of which the model expects a smaller share of the words to be right "
+            "(default: the model's own, where half of them are; 0 shows all).",
+        ),
+    ] = None,
     format: Annotated[str | None, typer.Option("--format", metavar="text|json", help="How to print.")] = None,
     model: ModelName = None,
     beam: Beam = None,
@@ -57,7 +63,7 @@ def summarize(
 
     phloem summarize lib.py
 
-    phloem summarize src/ --write --min-probability 0.05
+    phloem summarize src/ --write --min-probability 0.6
     """
     if format not in (None, "text", "json"):
         raise PhloemError(f"--format: {format!r} is not text or json")
@@ -76,15 +82,24 @@ def summarize(
     models = Models("summaries", model)
     files = sources_of(paths, language, settings, skipped)
     found: Found = []
+    silent = 0
     with progress() as display:
         task = display.add_task("summarizing functions", total=None)
         for file, predictions in models.predict_files(files, beam=settings.beam):
-            found.append((file, summaries_of(predictions, least=least, documented=all_functions)))
+            model_for = models.for_language(file.language)
+            limit = least if least is not None else model_for.ranking.least if model_for else 0.0
+            shown = summaries_of(predictions, least=limit, documented=all_functions)
+            silent += len(summaries_of(predictions, documented=all_functions)) - len(shown)
+            found.append((file, shown))
             display.advance(task, len(predictions))
     if write:
         _write(found, skipped)
     else:
         typer.echo(_json(found) if format == "json" else _text(found))
+    if silent:
+        remark(
+            f"{silent} functions left out, too little of their sentences would be right: --min-probability 0 shows all"
+        )
     remark_on(models, skipped, verbose)
     if verbose:
         functions = sum(len(summaries) for _, summaries in found)

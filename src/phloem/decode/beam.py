@@ -6,6 +6,9 @@ is done when nothing is left to extend, or when `width` are finished and no part
 probability only falls); it then leaves the batch, so that no step computes what is settled. After `length` words the
 end mark is all that may follow.
 
+With `no_repeat` = n, no sequence of n words is written twice in a hypothesis (Paulus, Xiong and Socher, "A Deep
+Reinforced Model for Abstractive Summarization", ICLR 2018, section 2.5), nor a word twice in a row.
+
 Width 1 is greedy decoding. A beam that never drops a partial hypothesis is exhaustive search.
 """
 
@@ -51,6 +54,7 @@ class Beam:
     width: int
     length_penalty: float = 0.0
     forbid: tuple[int, ...] = ()
+    no_repeat: int = 0  # 0: anything may be repeated
 
     @torch.inference_mode()
     def __call__(self, model: Decodable, source: Any, *, length: int) -> list[list[Hypothesis]]:
@@ -62,12 +66,13 @@ class Beam:
         best = torch.full((count, self.width), -torch.inf, dtype=torch.float64, device=device)  # finished, of `sources`
         tokens = torch.full((count,), START, dtype=torch.long, device=device)
         parent = torch.arange(count, device=device)
+        written = tokens[:, None][:, :0]  # the words of each row
         steps: list[_Step] = []
         finished: list[_Finished] = []
         for step in range(length + 1):
             logits, state = model.next(tokens, state)
             steps.append(_Step(tokens, parent, model.trace(state)))
-            scores, rows, words = self._extend(logits, live, last=step == length)
+            scores, rows, words = self._extend(logits, live, written, last=step == length)
             ended = (words == PAD) & (scores > -torch.inf)
             owner = sources[:, None].expand_as(words)
             finished.append(_Finished(owner[ended], rows[ended], scores[ended], step))
@@ -79,16 +84,25 @@ class Beam:
             sources, live, best = sources[open_], live[open_], best[open_]
             parent, tokens = rows[open_].flatten(), words[open_].flatten()
             state = model.reorder(state, parent)
+            if self.no_repeat:
+                written = torch.cat([written.index_select(0, parent), tokens[:, None]], dim=1)
         return self._hypotheses(count, steps, finished)
 
     def _extend(
-        self, logits: Tensor, live: Float64[Tensor, "sources places"], last: bool
+        self,
+        logits: Tensor,
+        live: Float64[Tensor, "sources places"],
+        written: Int64[Tensor, "rows step"],
+        last: bool,
     ) -> tuple[Float64[Tensor, "sources width"], Int64[Tensor, "sources width"], Int64[Tensor, "sources width"]]:
         """The best extensions of each source: their scores, the rows that they extend, and the words."""
         sources, places = live.shape
         log_probabilities = logits.log_softmax(dim=-1)
         if self.forbid:
             log_probabilities[:, list(self.forbid)] = -torch.inf
+        if self.no_repeat and written.shape[1]:
+            rows, words = repeats(written, self.no_repeat)
+            log_probabilities[rows, words] = -torch.inf
         if last:
             log_probabilities = log_probabilities[:, PAD : PAD + 1]
         # The best of all extensions of a source are among the best of each place: two small searches, not a large one.
@@ -127,3 +141,16 @@ class Beam:
         for found in ranked:
             found.sort(key=lambda entry: -entry[0])
         return [[hypothesis for _, hypothesis in found[: self.width]] for found in ranked]
+
+
+def repeats(
+    written: Int64[Tensor, "rows step"], size: int
+) -> tuple[Int64[Tensor, " banned"], Int64[Tensor, " banned"]]:
+    """Rows and words such that the word would end a sequence of `size` words that the row has, or repeat its last."""
+    rows, step = written.shape
+    again = torch.ones(rows, max(0, step - size + 1), dtype=torch.bool, device=written.device)
+    for back in range(1, size):  # the words before the next one, against those at each earlier place
+        again &= written[:, size - 1 - back : step - back][:, : again.shape[1]] == written[:, step - back, None]
+    row, place = again.nonzero(as_tuple=True)
+    own = torch.arange(rows, device=written.device)
+    return torch.cat([row, own]), torch.cat([written[row, place + size - 1], written[:, -1]])

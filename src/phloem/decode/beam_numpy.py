@@ -31,6 +31,25 @@ class _Step(NamedTuple):
     trace: np.ndarray | None
 
 
+class Banned(NamedTuple):
+    """Words that some rows may not take."""
+
+    row: Int[np.ndarray, " banned"]
+    word: Int[np.ndarray, " banned"]
+
+
+def repeats(written: Int[np.ndarray, "rows step"], size: int) -> Banned:
+    """Words that would end a sequence of `size` words that their row has, or repeat its last one."""
+    rows, step = written.shape
+    again = np.ones((rows, max(0, step - size + 1)), bool)
+    for back in range(1, size):  # the words before the next one, against those at each earlier place
+        again &= written[:, size - 1 - back : step - back][:, : again.shape[1]] == written[:, step - back, None]
+    row, place = again.nonzero()
+    return Banned(
+        np.concatenate([row, np.arange(rows)]), np.concatenate([written[row, place + size - 1], written[:, -1]])
+    )
+
+
 def log_normalizer(logits: Float32[np.ndarray, "rows words"]) -> Float32[np.ndarray, "rows 1"]:
     """log Σ exp of each row, by which logits less it are log probabilities."""
     top = logits.max(axis=1, keepdims=True)
@@ -39,17 +58,21 @@ def log_normalizer(logits: Float32[np.ndarray, "rows words"]) -> Float32[np.ndar
 
 
 def best_words(
-    logits: Float32[np.ndarray, "rows words"], count: int, forbid: Sequence[int]
+    logits: Float32[np.ndarray, "rows words"], count: int, forbid: Sequence[int], banned: Banned | None = None
 ) -> tuple[Float32[np.ndarray, "rows count"], Int[np.ndarray, "rows count"]]:
-    """The `count` greatest log probabilities of each row, not those of `forbid`, and their words. Writes on `logits`.
+    """The `count` greatest log probabilities of each row, not those of `forbid` or `banned` in a row, and their words.
 
-    A few searches for the maximum are faster than any sort, in blocks of rows that stay in the processor's cache.
+    Writes on `logits`. A few searches for the maximum are faster than any sort, in blocks of rows that stay in the
+    processor's cache.
     """
     values, words = np.empty((len(logits), count), np.float32), np.empty((len(logits), count), np.int64)
     for start in range(0, len(logits), BLOCK):
         block = logits[start : start + BLOCK]
         block -= log_normalizer(block)
         block[:, list(forbid)] = -np.inf
+        if banned is not None:
+            here = (banned.row >= start) & (banned.row < start + BLOCK)
+            block[banned.row[here] - start, banned.word[here]] = -np.inf
         row = np.arange(len(block))
         for place in range(count):
             word = block.argmax(axis=1)
@@ -74,21 +97,25 @@ def scores(model: Steps, state: Any, targets: Int[np.ndarray, "rows time"]) -> F
     return total
 
 
-def beam(model: Steps, state: Any, *, width: int, length: int, forbid: Sequence[int] = ()) -> list[list[Hypothesis]]:
+def beam(
+    model: Steps, state: Any, *, width: int, length: int, forbid: Sequence[int] = (), no_repeat: int = 0
+) -> list[list[Hypothesis]]:
     """Up to `width` hypotheses of at most `length` words for each source of a state before the first word, best first.
 
-    Ids of `forbid` are never taken.
+    Ids of `forbid` are never taken; with `no_repeat` = n, no n words and no word at once are written twice.
     """
     count = len(state.hidden)
     sources, live = np.arange(count), np.zeros((count, 1))
     best = np.full((count, width), -np.inf)
     tokens, parent = np.full(count, START), np.arange(count)
+    written = np.empty((count, 0), np.int64)
     steps: list[_Step] = []
     ranked: list[list[Hypothesis]] = [[] for _ in range(count)]
     for step in range(length + 1):
         logits, state = model.next(tokens, state)
         steps.append(_Step(tokens, parent, state.attention))
-        values, rows, words = _extended(logits, live, width, forbid, last=step == length)
+        banned = repeats(written, no_repeat) if no_repeat and step else None
+        values, rows, words = _extended(logits, live, width, forbid, banned, last=step == length)
         ended = (words == PAD) & (values > -np.inf)
         for source, place in np.argwhere(ended).tolist():
             hypothesis = _walked_back(steps, int(rows[source, place]), float(values[source, place]))
@@ -102,6 +129,8 @@ def beam(model: Steps, state: Any, *, width: int, length: int, forbid: Sequence[
         sources, live, best = sources[open_], live[open_], best[open_]
         parent, tokens = rows[open_].ravel(), words[open_].ravel()
         state = state.only(open_, parent)
+        if no_repeat:
+            written = np.concatenate([written[parent], tokens[:, None]], axis=1)
     return [sorted(found, key=lambda hypothesis: -hypothesis.score)[:width] for found in ranked]
 
 
@@ -110,6 +139,7 @@ def _extended(
     live: Float64[np.ndarray, "sources places"],
     width: int,
     forbid: Sequence[int],
+    banned: Banned | None,
     last: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The `width` best extensions of each source (fewer where there are fewer): scores, rows and words."""
@@ -117,7 +147,7 @@ def _extended(
         values = logits[:, PAD : PAD + 1] - log_normalizer(logits)
         each = np.full((len(logits), 1), PAD)
     else:
-        values, each = best_words(logits, min(width, logits.shape[1]), forbid)
+        values, each = best_words(logits, min(width, logits.shape[1]), forbid, banned)
     choices = values.shape[1]
     places = live.shape[1]
     total = (live[:, :, None] + values.reshape(len(live), places, choices)).reshape(len(live), -1)

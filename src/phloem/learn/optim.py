@@ -3,6 +3,7 @@
 adam: Kingma and Ba (2015), with decoupled weight decay (Loshchilov and Hutter 2019) where there is any.
 nesterov: gradient descent with Nesterov momentum 0.95, as code2seq was released.
 sgd: plain gradient descent, as in Sutskever et al. (2014).
+lion: the sign of an interpolated gradient (Chen et al. 2023; see `learn.lion`); rates are 3 to 10 times lower.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from phloem.errors import PhloemError
+from phloem.learn.lion import Lion
 
-OPTIMIZERS = ("adam", "nesterov", "sgd")
+OPTIMIZERS = ("adam", "nesterov", "sgd", "lion")
 NESTEROV_MOMENTUM = 0.95
 
 
@@ -31,6 +33,8 @@ def optimizer(name: str, parameters: Iterable[nn.Parameter], rate: float, weight
         return torch.optim.SGD(trained, lr=rate, momentum=NESTEROV_MOMENTUM, nesterov=True, weight_decay=weight_decay)
     if name == "sgd":
         return torch.optim.SGD(trained, lr=rate, weight_decay=weight_decay)
+    if name == "lion":
+        return Lion(trained, lr=rate, weight_decay=weight_decay)
     raise PhloemError(f"unknown optimizer {name!r}: take one of {', '.join(OPTIMIZERS)}")
 
 

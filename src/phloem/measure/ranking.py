@@ -57,12 +57,13 @@ def ndcg(gains: Float[np.ndarray, " ranked"], k: int | None = None) -> float:
     return float(gains[:cut] @ discount) / ideal if ideal > 0 else 0.0
 
 
-def average_precision(relevant: Bool[np.ndarray, " ranked"]) -> float:
-    """The mean of the precision at each relevant place of a ranked list; 0 without any."""
+def average_precision(relevant: Bool[np.ndarray, " ranked"], answers: int | None = None) -> float:
+    """The mean of the precision at each relevant place of a ranked list; 0 without any. With `answers`, the number of
+    all that are relevant, those that the list lacks count 0 (Manning et al. 2008, section 8.4)."""
     places = np.flatnonzero(np.asarray(relevant, bool)) + 1
     if not len(places):
         return 0.0
-    return float(np.mean(np.arange(1, len(places) + 1) / places))
+    return float(np.sum(np.arange(1, len(places) + 1) / places)) / (len(places) if answers is None else answers)
 
 
 def self_retrieval(

@@ -278,5 +278,6 @@ def _values(
         names = np.array([texts.id(example.name.encode()) for example in examples])
         contents = np.array([texts.bare[t] for t in distinct.tolist()], np.int64)
         text[(contents[inverse] == names[leaf_example]) & (text >= 0)] = 0
-    text[np.isin(candidates, name_nodes)] = 0
+    if preset.mask_name:
+        text[np.isin(candidates, name_nodes)] = 0
     return text, list(index)

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Int, Int64
 
 from phloem.represent.base import PAD
+from phloem.represent.copying import Copies, Copying
 
 if TYPE_CHECKING:
     import torch
@@ -58,6 +59,7 @@ class PathBatch(NamedTuple):
     target: Int64[Tensor, "batch time"]
     prefixes: Trie
     suffixes: Trie  # of the reversed paths
+    copies: Copies | None = None  # for a model that copies
 
     def to(self, device: torch.device | str) -> PathBatch:
         """The batch on another device."""
@@ -65,7 +67,7 @@ class PathBatch(NamedTuple):
 
         if torch.device(device) == self.offsets.device:
             return self
-        return PathBatch._make(part.to(device) for part in self)
+        return PathBatch._make(None if part is None else part.to(device) for part in self)
 
 
 def ragged_positions(
@@ -146,10 +148,13 @@ def path_arrays(
     values: Table,
     paths: Table,
     target: Int[np.ndarray, "batch time"],
+    copying: Copying | None = None,
+    spelled: Int[np.ndarray, "batch time"] | None = None,
 ) -> Any:
     """A `PathBatch` of arrays, from contexts whose ends and paths index `values` and `paths`.
 
-    What is not referred to is left out.
+    What is not referred to is left out. With `copying` it has copies, and the words of the target which are unknown but
+    are among them, as the subtokens `spelled` tell, have their ids.
     """
     used_values, ends = np.unique(np.concatenate([left, right]), return_inverse=True)
     used_paths, path = np.unique(path, return_inverse=True)
@@ -158,11 +163,16 @@ def path_arrays(
     lengths = np.diff(nodes.offsets)
     rows = np.full((len(lengths), int(lengths.max(initial=0))), PAD, np.int64)
     rows[np.arange(rows.shape[1]) < lengths[:, None]] = nodes.ids
+    ends = ends.reshape(2, -1)
+    copies = None
+    if copying is not None:
+        copies = copying.offered(offsets, ends.T, bags.ids, bags.offsets[:-1])
+        target = copying.targets(target, np.zeros_like(target) if spelled is None else spelled, copies.beyond)
     made: Any = PathBatch
     return made(
         offsets,
-        ends[: len(left)].astype(np.int64),
-        ends[len(left) :].astype(np.int64),
+        ends[0].astype(np.int64),
+        ends[1].astype(np.int64),
         path.astype(np.int64),
         bags.ids.astype(np.int64),
         bags.offsets[:-1],
@@ -171,6 +181,7 @@ def path_arrays(
         target.astype(np.int64),
         trie_arrays(rows, lengths),
         trie_arrays(reversed_rows(rows, lengths), lengths),
+        copies,
     )
 
 
@@ -178,8 +189,10 @@ def tensors(arrays: Any) -> PathBatch:
     """A batch of arrays as tensors, which share their memory."""
     import torch
 
-    *parts, prefixes, suffixes = arrays
-    return PathBatch._make([*map(torch.from_numpy, parts), _trie_tensors(prefixes), _trie_tensors(suffixes)])
+    *parts, prefixes, suffixes, copies = arrays
+    offered = None if copies is None else Copies._make(map(torch.from_numpy, copies))
+    made: Any = PathBatch
+    return made(*map(torch.from_numpy, parts), _trie_tensors(prefixes), _trie_tensors(suffixes), offered)
 
 
 def _trie_tensors(arrays: Any) -> Trie:
@@ -196,6 +209,8 @@ def path_batch(
     values: Table,
     paths: Table,
     target: Int[np.ndarray, "batch time"],
+    copying: Copying | None = None,
+    spelled: Int[np.ndarray, "batch time"] | None = None,
 ) -> PathBatch:
     """`path_arrays` as tensors."""
-    return tensors(path_arrays(offsets, left, right, path, values, paths, target))
+    return tensors(path_arrays(offsets, left, right, path, values, paths, target, copying, spelled))

@@ -29,7 +29,8 @@ import numpy as np
 from jaxtyping import Int, Int32, Int64
 
 from phloem.errors import PhloemError
-from phloem.represent.base import PAD
+from phloem.represent.base import PAD, UNK
+from phloem.represent.copying import Copying
 from phloem.represent.path_batch import PathBatch, Table, draw, path_batch, ragged_positions
 
 FORMAT = 1
@@ -41,10 +42,14 @@ RELEASE_EVERY = 16  # batches; random access would else make every page of the c
 class PathDataset:
     """Compiled examples (a `Dataset`); opening it reads nothing but its size."""
 
-    def __init__(self, folder: Path | str, *, contexts: int = 200) -> None:
-        """`contexts` is how many a batch draws of each example. PhloemError where the folder holds no dataset."""
+    def __init__(self, folder: Path | str, *, contexts: int = 200, copying: Copying | None = None) -> None:
+        """`contexts` is how many a batch draws of each example; with `copying` it has copies.
+
+        Raises PhloemError where the folder holds no dataset.
+        """
         self.folder = Path(folder)
         self.contexts = contexts
+        self.copying = copying
         self._mappings: list[mmap.mmap] = []
         self._batches = 0
         try:
@@ -59,7 +64,8 @@ class PathDataset:
         self.left, self.right, self.path = (self._array(name, np.int32) for name in CONTEXT_ARRAYS)
         self.values = Table(self._array("values", np.int32), self._array("values.offsets", np.int64))
         self.paths = Table(self._array("paths", np.int32), self._array("paths.offsets", np.int64))
-        self.targets = self._array("targets", np.int32).reshape(len(self), -1)
+        targets = self._array("targets", np.int32)
+        self.targets = targets.reshape(len(self), -1 if len(self) else 0)
         self.project = self._array("project", np.int32)
         self._references = self._array("references", np.uint8), self._array("references.offsets", np.int64)
 
@@ -92,9 +98,18 @@ class PathDataset:
         starts = self.offsets[index]
         within, offsets = draw(self.offsets[index + 1] - starts, self.contexts, rng)
         at = np.repeat(starts, np.diff(offsets)) + within
-        return path_batch(
-            offsets, self.left[at], self.right[at], self.path[at], self.values, self.paths, self.targets[index]
-        )
+        left, right, path, target = self.left[at], self.right[at], self.path[at], self.targets[index]
+        spelled = None if self.copying is None else self._spelled(self.copying, index, target)
+        return path_batch(offsets, left, right, path, self.values, self.paths, target, self.copying, spelled)
+
+    def _spelled(
+        self, copying: Copying, index: Int[np.ndarray, " batch"], target: Int[np.ndarray, "batch time"]
+    ) -> Int64[np.ndarray, "batch time"]:
+        """The words of targets as subtokens, read where a word is unknown."""
+        unknown = np.flatnonzero((target == UNK).any(axis=1))
+        spelled = np.full(target.shape, UNK, np.int64)
+        spelled[unknown] = copying.spelled(self.references(index[unknown]), target.shape[1])
+        return spelled
 
     def _release(self) -> None:
         """Give the pages of contexts that were read back to the page cache, where the platform can."""

@@ -14,6 +14,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -26,6 +27,7 @@ from phloem.languages.documentation import first_sentence
 from phloem.languages.example import Example
 from phloem.languages.subtokens import split
 from phloem.represent.base import PAD, START, UNK
+from phloem.represent.copying import Copying
 from phloem.represent.path_batch import PathBatch, Table, draw, path_arrays, path_batch, tensors
 from phloem.represent.path_dataset import PathDataset, PathWriter, RawContexts, stored_order
 from phloem.represent.paths import PRESETS, Contexts, Labels, extract
@@ -33,6 +35,7 @@ from phloem.represent.vocabulary import INPUTS, OUTPUTS, Vocabulary
 
 CHUNK = 256  # examples extracted at once
 BOUND = 20_000  # contexts of a function that are made at all; which are kept then depends on the function alone
+Beyond = Int64[np.ndarray, " extra"]  # an example's row of `Copies.beyond`
 WORD = re.compile(r"[A-Za-z_]+(?:'[a-z]+)?|[0-9]+")
 
 
@@ -71,6 +74,7 @@ class PathViewConfig:
     least: int = 1  # occurrences that put a subtoken or target word into the vocabulary
     whole: bool = False  # values and paths are atoms (code2vec)
     path_limit: int = 0  # of whole paths
+    copying: bool = False  # batches say what can be copied
 
 
 class PathView:
@@ -116,7 +120,7 @@ class PathView:
 
     def open(self, folder: Path | str) -> PathDataset:
         """A dataset that this view compiled."""
-        return PathDataset(folder, contexts=self.config.contexts)
+        return PathDataset(folder, contexts=self.config.contexts, copying=self.copying)
 
     def _compile(self, folder: Path | str, write: Callable[[PathWriter], None], *, fit: bool) -> PathDataset:
         with PathWriter(folder) as writer:
@@ -187,7 +191,13 @@ class PathView:
         self.values = Vocabulary.most_frequent(subtokens, INPUTS, config.subtoken_limit, config.least)
         self.nodes = Vocabulary.most_frequent(nodes, INPUTS, config.path_limit if config.whole else 0)
         self.words = Vocabulary.most_frequent(writer.word_counts, OUTPUTS, config.word_limit, config.least)
+        self.__dict__.pop("copying", None)
         self._label_ids = np.empty(0, np.int64)
+
+    @cached_property
+    def copying(self) -> Copying | None:
+        """How copies are numbered, of a fitted view."""
+        return Copying(self.values, self.words) if self.config.copying else None
 
     # From text to ids
 
@@ -246,12 +256,14 @@ class PathView:
         contexts = self.extract(examples) if contexts is None else contexts
         drawn, offsets = self.sample(contexts, examples, rng)
         values, paths = self._tables(contexts)
+        words = [self.target(example) for example in examples]
         target = np.full((len(examples), self.config.target_words + 1), PAD, np.int64)
-        for row, example in zip(target, examples, strict=True):
-            ids = self.words.ids(self.target(example)[: self.config.target_words])
+        for row, each in zip(target, words, strict=True):
+            ids = self.words.ids(each[: self.config.target_words])
             row[: len(ids)] = ids
         left, right, path = contexts.left[drawn], contexts.right[drawn], contexts.path[drawn]
-        return path_arrays(offsets, left, right, path, values, paths, target)
+        spelled = None if self.copying is None else self.copying.spelled(words, target.shape[1])
+        return path_arrays(offsets, left, right, path, values, paths, target, self.copying, spelled)
 
     def encode(self, example: Example, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
         """One example's arrays: `left`, `right`, `path` into the ragged tables `values` and `paths`, and `target`."""
@@ -259,9 +271,12 @@ class PathView:
         drawn, _ = self.sample(contexts, [example], rng)
         values, paths = self._tables(contexts)
         target = np.full(self.config.target_words + 1, PAD, np.int64)
-        ids = self.words.ids(self.target(example)[: self.config.target_words])
+        words = self.target(example)
+        ids = self.words.ids(words[: self.config.target_words])
         target[: len(ids)] = ids
+        copied = {} if self.copying is None else {"spelled": self.copying.spelled([words], len(target))[0]}
         return {
+            **copied,
             "left": contexts.left[drawn],
             "right": contexts.right[drawn],
             "path": contexts.path[drawn],
@@ -282,22 +297,39 @@ class PathView:
             for end in ("left", "right")
         )
         path = np.concatenate([one["path"] + shift for one, shift in zip(encoded, path_shift, strict=True)])
-        return path_batch(offsets, left, right, path, values, paths, np.stack([one["target"] for one in encoded]))
+        target = np.stack([one["target"] for one in encoded])
+        spelled = None if self.copying is None else np.stack([one["spelled"] for one in encoded])
+        return path_batch(offsets, left, right, path, values, paths, target, self.copying, spelled)
 
-    def decode(self, ids: np.ndarray, example: Example | None = None) -> list[str]:
-        """The words of ids up to the end mark; unknown words are left out."""
+    def decode(self, ids: np.ndarray, example: Example | Beyond | None = None) -> list[str]:
+        """The words of ids up to the end mark; unknown words are left out.
+
+        Copies of words beyond the vocabulary are resolved from the example, or from its row of `Copies.beyond`.
+        """
         words: list[str] = []
         for number in np.asarray(ids).tolist():
             if number == PAD:
                 break
-            if number not in (UNK, START):
+            if number >= len(self.words):
+                words += self._copied(number, example)
+            elif number not in (UNK, START):
                 words += self.words.words[number].split("|")
         return words
 
+    def _copied(self, number: int, example: Example | Beyond | None) -> list[str]:
+        if self.copying is None or example is None:
+            raise ValueError(f"id {number} is a copy: to be resolved it needs the example that it was made of")
+        beyond = self.arrays([example]).copies.beyond[0] if isinstance(example, Example) else np.asarray(example)
+        text = self.copying.text(number, beyond)
+        return [text] if text else []
+
     def state(self) -> dict[str, Any]:
         """What `from_state` needs; JSON can hold it."""
+        config = asdict(self.config)
+        if not self.config.copying:
+            del config["copying"]  # what is compiled without copies is what earlier versions compiled
         return {
-            "config": asdict(self.config),
+            "config": config,
             "values": self.values.words[len(INPUTS) :],
             "nodes": self.nodes.words[len(INPUTS) :],
             "words": self.words.words[len(OUTPUTS) :],

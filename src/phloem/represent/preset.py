@@ -28,11 +28,15 @@ class PathPreset:
     mask_recursion: bool = True  # leaves that spell the function's own name become METHOD_NAME
     dropped_kinds: frozenset[str] = MODIFIERS
     method_name: str = METHOD_NAME
+    mask_name: bool = True  # the leaf that is the function's name becomes METHOD_NAME
     values: Literal["subtokens", "python150k", "javaextractor"] = "subtokens"
 
 
 TREE_SITTER = PathPreset("tree-sitter")
 """The default for all languages: named node types with operators folded in, child indices on the end terminals."""
+
+NAMED = PathPreset("tree-sitter-named", mask_recursion=False, mask_name=False)
+"""The same with the function's name left as it is: for what is written of functions that have one: summaries."""
 
 OFFICIAL_JAVA = PathPreset("official-java", tree="javaparser", mask_recursion=False, values="javaextractor")
 """What the JavaExtractor released with code2seq writes: JavaParser's tree and short names. Java only.
@@ -56,7 +60,7 @@ PYTHON150K = PathPreset(
 two halves' lengths, terminals only variables and numbers, METHODNAME at the function node itself. The node labels are
 tree-sitter's (`identifier`), not those of the Python150k data set (`NameLoad`)."""
 
-PRESETS = {preset.name: preset for preset in (TREE_SITTER, OFFICIAL_JAVA, PYTHON150K)}
+PRESETS = {preset.name: preset for preset in (TREE_SITTER, NAMED, OFFICIAL_JAVA, PYTHON150K)}
 
 
 def reads(preset: PathPreset, language: str) -> bool:

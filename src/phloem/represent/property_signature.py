@@ -86,7 +86,9 @@ def _bits(tests: Sequence[bool], first: int) -> int:
 
 
 def _properties(value: Value, output: Value | None) -> int:
-    """The properties that are true, a bit each at its place of the 46; without output the comparisons are 0."""
+    """The properties that are true, a bit each at its place of the 46; without output the comparisons are 0.
+
+    Strings, of which a search meets most, are looked at by `_of_string`; the tables above define what it gives."""
     if isinstance(value, bool):
         return _bits([test(value) for test in BOOLEAN], len(STRING) + len(INTEGER))
     if isinstance(value, int):
@@ -95,10 +97,51 @@ def _properties(value: Value, output: Value | None) -> int:
             return true
         number = len(output) if isinstance(output, str) else int(output)
         return true | _bits([test(value, number) for test in INTEGER_OUTPUT], UNARY + len(STRING_OUTPUT))
-    true = _bits([test(value) for test in STRING], 0)
-    if not isinstance(output, str):
-        return true
-    return true | _bits([test(value, output) for test in STRING_OUTPUT], UNARY)
+    lower = value.lower()
+    true = _of_string(value, lower)
+    return true | _compared(value, lower, output, output.lower()) << UNARY if isinstance(output, str) else true
+
+
+_DIGIT, _DIGITS = re.compile(r"[0-9]").search, re.compile(r"[0-9]+").fullmatch
+_LETTER, _LETTERS = re.compile(r"[A-Za-z]").search, re.compile(r"[A-Za-z]+").fullmatch
+
+
+def _of_string(text: str, lower: str) -> int:
+    """The bits of `STRING`."""
+    digit, letter = _DIGIT(text) is not None, _LETTER(text) is not None
+    return (
+        (not text)
+        | (len(text) == 1) << 1
+        | (len(text) <= 5) << 2
+        | (text == lower) << 3
+        | (text == text.upper()) << 4
+        | (" " in text) << 5
+        | ("," in text) << 6
+        | ("." in text) << 7
+        | ("-" in text) << 8
+        | ("/" in text) << 9
+        | digit << 10
+        | (digit and _DIGITS(text) is not None) << 11
+        | letter << 12
+        | (letter and _LETTERS(text) is not None) << 13
+    )
+
+
+def _compared(x: str, x_lower: str, y: str, y_lower: str) -> int:
+    """The bits of `STRING_OUTPUT`."""
+    bits = (x == y) << 12 | (x_lower == y_lower) << 13
+    bits |= (len(x) == len(y)) << 14 | (len(x) < len(y)) << 15 | (len(x) > len(y)) << 16
+    return bits | _contained(x, y) | _contained(x_lower, y_lower) << 6
+
+
+def _contained(x: str, y: str) -> int:
+    """The bits of `_CONTAINED`."""
+    bits = 0
+    if x in y:
+        bits = 1 | y.startswith(x) << 1 | y.endswith(x) << 2
+    if y in x:
+        bits |= 8 | x.startswith(y) << 4 | x.endswith(y) << 5
+    return bits
 
 
 def _asked(value: Value, output: Value | None) -> int:
@@ -118,7 +161,7 @@ class Signatures:
 
     def __init__(self, outputs: Sequence[Value]) -> None:
         self.outputs = list(outputs)
-        self.known: list[dict[tuple[type, Value], int]] = [{} for _ in self.outputs]
+        self.known: list[dict[str | tuple[type, Value], int]] = [{} for _ in self.outputs]
 
     def of(self, values: Sequence[Sequence[Value]]) -> Int8[np.ndarray, "values 46"]:
         """The signatures of values that all have one type; each is a row of values, one an example."""
@@ -128,10 +171,12 @@ class Signatures:
         return _categories(table, _asked(values[0][0], self.outputs[0]))
 
     def _true(self, example: int, value: Value) -> int:
-        known, key = self.known[example], (type(value), value)
-        if key not in known:
-            known[key] = _properties(value, self.outputs[example])
-        return known[key]
+        known = self.known[example]
+        key = value if isinstance(value, str) else (type(value), value)
+        found = known.get(key)
+        if found is None:
+            found = known[key] = _properties(value, self.outputs[example])
+        return found
 
 
 def _categories(true: Int64[np.ndarray, "values examples"], asked: int) -> Int8[np.ndarray, "values 46"]:

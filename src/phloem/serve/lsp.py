@@ -1,11 +1,13 @@
 """`phloem lsp`: names, summaries and search by meaning in any editor that speaks the Language Server Protocol (3.17).
 
 - Diagnostics (hints) mark names that are improbable for their bodies, a moment after one stops typing.
-- Code actions rename a marked function in its document.
+- Code actions rename a marked function in its document, and mend what a review found.
+- Opening and saving a document reviews it: variables, operators, operands, arguments that look wrong.
 - Hover on the head of a function shows a summary, names, and what they rest on.
 - Workspace symbols are found by name and by meaning, once there is an index; until then, in open documents by name.
 
-One thread does the work; what nobody waits for any more ends early. Settings are `[tool.phloem]` of the folder.
+One thread does the work, another one reviews; what nobody waits for any more ends early. Settings are `[tool.phloem]`
+of the folder.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from phloem.languages import LANGUAGES
 from phloem.serve.bounded_input import Bounded
 from phloem.serve.lsp_answers import diagnostic, has_letters, span, symbol
 from phloem.serve.lsp_documents import SHOWN, Document, Judged, Named, language_for
+from phloem.serve.lsp_review import Reviewed, review, review_actions, review_diagnostics
 from phloem.serve.positions import Encoding, Lines
 from phloem.serve.worker import Busy, Worker
 from phloem.serve.workspace import Workspace
@@ -63,9 +66,12 @@ class Server(LanguageServer):
         self.place: Workspace | None = None
         self.indexed = False  # whether the folder is one to index
         self.worker = Worker(SECONDS, WAITING)
+        self.reviewing = Worker(SECONDS, WAITING)  # apart, for its network takes seconds to load
         self.documents: dict[str, Document] = {}
         self.waiting: dict[str, asyncio.Task[None]] = {}
         self.marked: dict[str, list[types.Diagnostic]] = {}
+        self.reviewed: dict[str, Reviewed] = {}
+        self.reviews: set[asyncio.Task[None]] = set()
         self.opening: asyncio.Task[bool] | None = None  # of the index
         self.refreshing: asyncio.Task[None] | None = None
 
@@ -90,13 +96,15 @@ class Server(LanguageServer):
         """A line in the editor's window."""
         self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, text))
 
-    async def work(self, job: Callable[[Workspace, Check], Result], seconds: float | None = None) -> Result | None:
+    async def work(
+        self, job: Callable[[Workspace, Check], Result], seconds: float | None = None, worker: Worker | None = None
+    ) -> Result | None:
         """The job's result; None, with a line in the log, where a person could mend what it raised."""
         place = self.place
         if place is None:
             return None
         try:
-            return await self.worker.run(lambda check: job(place, check), seconds)
+            return await (worker or self.worker).run(lambda check: job(place, check), seconds)
         except Busy as error:
             logger.info("%s", error)
         except PhloemError as error:
@@ -111,6 +119,7 @@ class Server(LanguageServer):
         if language is not None and not self.left_out(path):
             self.documents[document.uri] = Document(os.path.basename(path), language)
             self.schedule(document.uri)
+            self.review(document.uri, self.quiet)
 
     def left_out(self, path: str) -> bool:
         """Whether the settings' `exclude` names a file."""
@@ -127,7 +136,15 @@ class Server(LanguageServer):
             return
         if task := self.waiting.pop(uri, None):
             task.cancel()
+        self.reviewed.pop(uri, None)
         self.publish(uri, [], None)
+
+    def review(self, uri: str, wait: float = 0.0) -> None:
+        """Review a document that was opened or saved."""
+        if uri in self.documents:
+            task = asyncio.create_task(review(self, uri, wait))
+            self.reviews.add(task)
+            task.add_done_callback(self.reviews.discard)
 
     def schedule(self, uri: str) -> None:
         """Look at a document when its text has rested; a look that is under way is given up."""
@@ -157,7 +174,8 @@ class Server(LanguageServer):
 
     def publish(self, uri: str, found: list[types.Diagnostic], version: int | None) -> None:
         self.marked[uri] = found
-        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, version))
+        shown = [*found, *review_diagnostics(self, uri, self.current(uri)[1])]
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, shown, version))
 
     def lines(self, text: str) -> Lines:
         agreed = self.server_capabilities.position_encoding or types.PositionEncodingKind.Utf16
@@ -332,6 +350,7 @@ def create_server(root: str | None = None, *, quiet: float = QUIET) -> Server:
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     def did_save(params: types.DidSaveTextDocumentParams) -> None:
+        server.review(params.text_document.uri)
         if os.path.basename(uris.to_fs_path(params.text_document.uri) or "") in SETTINGS_FILES and server.place:
             server.enter(str(server.place.root) if server.indexed else None)
             for uri in server.documents:
@@ -349,7 +368,7 @@ def create_server(root: str | None = None, *, quiet: float = QUIET) -> Server:
         types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])
     )
     async def on_code_action(params: types.CodeActionParams) -> list[types.CodeAction]:
-        return await rename_actions(server, params)
+        return [*review_actions(server, params), *await rename_actions(server, params)]
 
     @server.feature(types.WORKSPACE_SYMBOL)
     async def on_symbols(params: types.WorkspaceSymbolParams) -> list[types.WorkspaceSymbol]:

@@ -26,7 +26,9 @@ try:
 except ImportError as missing:
     raise MissingExtra("mcp", missing.name or "mcp") from missing
 
+from phloem.assist.sources import SourceFile
 from phloem.serve import mcp_answers as answers
+from phloem.serve import mcp_review
 from phloem.serve.mcp_errors import one_line
 from phloem.serve.mcp_jobs import Jobs
 from phloem.serve.workspace import FRESH, Workspace, deadline
@@ -35,8 +37,9 @@ INSTRUCTIONS = """\
 Finds code in this folder by what it does. Use `search` before grepping or listing files, whenever you do not know \
 the exact spelling of what you look for: it answers questions in plain words with the definitions, their lines and \
 the telling code, in one call. Use `similar` before writing a function that may exist already, `clones` to find what \
-to unify, `name` and `summarize` for names and documentation of functions, `explain` for why, and `synth` for the \
-program behind examples of inputs and outputs. Everything is computed on this machine; the index follows the files."""
+to unify, `review` for what looks wrong in Python functions, `name` and `summarize` for their names and \
+documentation, `explain` for why, and `synth` for the program behind examples of inputs and outputs. Everything is \
+computed on this machine; the index follows the files."""
 
 LONGEST_TEXT = 100_000  # characters of a query or of code
 MOST_ROWS, LONGEST_CELL = 1_000, 2_000  # of synth
@@ -252,6 +255,43 @@ class Tools:
 
         return _result(await self.jobs.run(context, job))
 
+    async def review(
+        self,
+        context: Context,
+        file: MaybeFile = None,
+        code: Code = None,
+        language: CodeLanguage = None,
+        checks: Annotated[
+            list[Annotated[str, Field(max_length=40)]],
+            Field(
+                max_length=10,
+                description="Some of variable-misuse, wrong-operator, swapped-operands, swapped-arguments, "
+                "exception-type, doc-mismatch, misleading-name. Default: those that are precise enough.",
+            ),
+        ] = [],  # noqa: B006
+        limit: Functions = 30,
+    ) -> Annotated[CallToolResult, mcp_review.ReviewAnswer]:
+        """What looks wrong in the Python functions of a file, or of code that you give, with fixes; learned checks.
+
+        Use it on code that you have just written or changed. Ranked places to look at, not verdicts: a small model,
+        whose probabilities hold where every other function has a bug.
+        """
+
+        def job() -> tuple[mcp_review.ReviewAnswer, str]:
+            source = self._source(file, code, language)
+            found = self.workspace.review(source, checks=checks, check=deadline())
+            return mcp_review.reviewed(source.path, found, limit)
+
+        return _result(await self.jobs.run(context, job))
+
+    def _source(self, file: str | None, code: str | None, language: str | None) -> SourceFile:
+        """The file, or the code, that a call is about. Raises PhloemError."""
+        if (file is None) == (code is None):
+            raise PhloemError("give either `file` or `code`")
+        if code is not None and not language:
+            raise PhloemError("say which `language` the code is in, as `python`")
+        return self.workspace.read(file) if file is not None else self.workspace.text(code or "", language or "")
+
     def _judge(
         self,
         task: str,
@@ -262,11 +302,7 @@ class Tools:
         flagged_only: bool,
         limit: int,
     ) -> tuple[answers.FunctionsAnswer, str]:
-        if (file is None) == (code is None):
-            raise PhloemError("give either `file` or `code`")
-        if code is not None and not language:
-            raise PhloemError("say which `language` the code is in, as `python`")
-        source = self.workspace.read(file) if file is not None else self.workspace.text(code or "", language or "")
+        source = self._source(file, code, language)
         findings = self.workspace.findings(source, task, check=deadline())
         if function is not None:
             there = ", ".join(dict.fromkeys(each.prediction.name for each in findings))[:300]
@@ -348,6 +384,7 @@ def create_server(root: str | Path, *, prepare: bool = True, fresh: float = FRES
         ("Suggest function names", tools.name),
         ("Explain a function's name", tools.explain),
         ("Summarize functions", tools.summarize),
+        ("Review functions", tools.review),
         ("Program from examples", tools.synth),
     ):
         server.add_tool(tool, title=title, description=_description(tool), annotations=hints)

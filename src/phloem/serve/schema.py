@@ -55,7 +55,7 @@ class Suggested(BaseModel):
     """One suggestion of beam search."""
 
     text: str
-    probability: float = Field(ge=0, le=1, description="of the whole sequence")
+    probability: float = Field(ge=0, le=1, description="that it is right, as calibrated, else of the whole sequence")
     words: list[str]
     attention: list[list[AttendedPath]] = Field(description="for each word its paths, heaviest first")
 

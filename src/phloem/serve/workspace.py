@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from phloem.assist.clones import Group
     from phloem.assist.explanation import Explanation
     from phloem.assist.models import Model, Models
+    from phloem.assist.review import Reviewers
+    from phloem.assist.review_findings import ReviewFinding
     from phloem.assist.search import Filters, Match, OpenIndex
 
 FRESH = 2.0  # seconds
@@ -57,6 +59,7 @@ class Workspace:
         self._opened: OpenIndex | None = None
         self._looked = -math.inf  # when the files were last looked at
         self._models: dict[str, Models] = {}
+        self._reviewers: dict[tuple[str, ...], Reviewers] = {}
 
     def close(self) -> None:
         if self._opened is not None:
@@ -237,6 +240,22 @@ class Workspace:
         threshold = self.settings.threshold if task == "names" else None
         answers = model.predict_files([file], beam=beam, threshold=threshold, check=check)
         return findings_of(file, next(answers)[1], None)
+
+    def review(
+        self, file: SourceFile, *, checks: Sequence[str] = (), names: bool = True, check: Check = carry_on
+    ) -> list[ReviewFinding]:
+        """What looks wrong in a file, the most probable first, as `phloem review` has it; `checks` in place of the
+        settings' own, `names=False` without misleading ones. Raises PhloemError, also what `check` raises."""
+        from phloem.assist.review import Reviewers
+        from phloem.assist.review_findings import heeded, ranked
+
+        chosen = tuple(checks) or self.settings.checks
+        if chosen not in self._reviewers:
+            given = self.settings.review_model
+            self._reviewers[chosen] = Reviewers(given, checks=chosen or None, naming=self.settings.model)
+        reviewers = self._reviewers[chosen]
+        found = next(reviewers.review_files([file], names=names, check=check))
+        return ranked(heeded(file, found, None))
 
     def explain(self, file: SourceFile, name: str, line: int | None = None) -> Explanation:
         """Names for one function with the paths that each word rests on. Raises PhloemError."""

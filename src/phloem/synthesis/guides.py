@@ -5,22 +5,107 @@ of a value and gives the probability that the value is a part of a solution; the
 Heuristics do the same without a model for strings when the output is one: what is a substring of the output on every
 example stays light, what is far from it in edit distance becomes heavier. No value is lost: with a model alone a weight
 grows by at most 6, with the heuristics by at most 4 more, so a solution of weight w with m operators is found by weight
-w + 6 m, or w + 10 m.
+w + 6 m, or w + 10 m. Inputs and constants stay where they are.
+
+`LearnedCost` is the model of `nn.models.value_classifier` in NumPy, so that a search needs no torch. A whole level is
+scored at once: what the first layer makes of the examples is the same for all values of a task, and values with the
+same signature are scored once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Float, Float32, Int8
 
-from phloem.represent.property_signature import Signatures, example_signature
+from phloem.errors import PhloemError
+from phloem.represent.property_signature import CATEGORIES, EXAMPLES, VALUE, Signatures, example_signature
 from phloem.synthesis.base import Spec
 from phloem.synthesis.program import STRING, Type, Value
 
 Model = Callable[[Int8[np.ndarray, "values 206"]], Float[np.ndarray, "values"]]
 """Signatures of the examples and of values, side by side -> the probability that each value is useful."""
+
+
+class LearnedCost:
+    """A value classifier as a guide's model: a multi-layer perceptron of two hidden layers."""
+
+    def __init__(self, weights: Mapping[str, Float[np.ndarray, "..."]]) -> None:
+        """`weights` as `ValueClassifier.weights` gives them. Raises PhloemError where they do not fit together."""
+        try:
+            table = np.asarray(weights["table.weight"], np.float32)
+            hidden = table.shape[1]
+            self.table: Float32[np.ndarray, "features categories hidden"] = table.reshape(-1, CATEGORIES, hidden)
+            self.bias = np.asarray(weights["bias"], np.float32)
+            self.second = np.asarray(weights["second.weight"], np.float32).T
+            self.second_bias = np.asarray(weights["second.bias"], np.float32)
+            self.last = np.asarray(weights["last.weight"], np.float32)[0]
+            self.last_bias = float(np.asarray(weights["last.bias"])[0])
+        except (KeyError, IndexError, ValueError) as error:
+            raise PhloemError(f"these are not the weights of a learned cost: {error}") from error
+        if len(self.table) != EXAMPLES + VALUE or self.second.shape[0] != hidden:
+            raise PhloemError(f"a learned cost reads {EXAMPLES + VALUE} features, this one {len(self.table)}")
+        self.known: tuple[bytes, Float32[np.ndarray, "hidden"]] | None = None
+
+    @classmethod
+    def load(cls, file: str | Path) -> LearnedCost:
+        """The model of a safetensors file. Raises PhloemError where there is none."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            return cls(load_file(str(file)))
+        except (OSError, SafetensorError) as error:
+            raise PhloemError(f"cannot read the learned cost {file}: {error}") from error
+
+    def weights(self) -> dict[str, Float32[np.ndarray, "..."]]:
+        """What it was made from."""
+        return {
+            "table.weight": np.ascontiguousarray(self.table.reshape(-1, self.table.shape[2])),
+            "bias": self.bias,
+            "second.weight": np.ascontiguousarray(self.second.T),
+            "second.bias": self.second_bias,
+            "last.weight": self.last[None],
+            "last.bias": np.array([self.last_bias], np.float32),
+        }
+
+    def __call__(self, signatures: Int8[np.ndarray, "values 206"]) -> Float32[np.ndarray, "values"]:
+        """The probability that each value is useful; values of any tasks."""
+        probabilities = np.empty(len(signatures), np.float32)
+        keys = np.ascontiguousarray(signatures[:, :EXAMPLES]).view(np.dtype((np.void, EXAMPLES)))[:, 0]
+        _, first, task = np.unique(keys, return_index=True, return_inverse=True)
+        for number, row in enumerate(first.tolist()):
+            chosen = task.ravel() == number
+            probabilities[chosen] = self.scored(signatures[row, :EXAMPLES], signatures[chosen, EXAMPLES:])
+        return probabilities
+
+    def scored(
+        self, examples: Int8[np.ndarray, "160"], values: Int8[np.ndarray, "values 46"]
+    ) -> Float32[np.ndarray, "values"]:
+        """The same for values of one task, given apart from its examples."""
+        keys = np.ascontiguousarray(values).view(np.dtype((np.void, VALUE)))[:, 0]
+        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        distinct = values[first]
+        summed = self._of_examples(examples) + self.table[EXAMPLES + np.arange(VALUE), distinct].sum(1)
+        hidden = np.maximum(np.maximum(summed, 0) @ self.second + self.second_bias, 0)
+        logits = hidden @ self.last + self.last_bias
+        return (1 / (1 + np.exp(-np.clip(logits, -30, 30))))[inverse.ravel()]
+
+    def _of_examples(self, examples: Int8[np.ndarray, "160"]) -> Float32[np.ndarray, "hidden"]:
+        key = examples.tobytes()
+        if self.known is None or self.known[0] != key:
+            self.known = key, self.bias + self.table[np.arange(EXAMPLES), examples].sum(0)
+        return self.known[1]
+
+
+@cache
+def shipped() -> LearnedCost:
+    """The learned cost in the package (see its MODEL_CARD.md). Raises PhloemError where the package lacks it."""
+    return LearnedCost.load(str(files("phloem.pretrained") / "synth-guide" / "model.safetensors"))
 
 
 def weight_delta(probability: float) -> int:
@@ -68,14 +153,22 @@ class Reweighting:
     def __call__(self, type: Type, values: Sequence[tuple[Value, ...]], weight: int) -> list[int]:
         """The new weights of values of one type that have this weight."""
         new = [weight] * len(values)
+        if weight <= 1:
+            return new
         if self.heuristics and type == STRING:
             new = [self._by_form([str(each) for each in value], weight) for value in values]
         if self.model is not None and self.examples is not None:
-            signatures = self.signatures.of(values)
-            repeated = np.broadcast_to(self.examples, (len(values), len(self.examples)))
-            probabilities = self.model(np.concatenate([repeated, signatures], 1))
-            new = [old + weight_delta(float(p)) for old, p in zip(new, probabilities, strict=True)]
+            probabilities = self._probabilities(self.signatures.of(values), self.examples)
+            new = [old + weight_delta(p) for old, p in zip(new, probabilities.tolist(), strict=True)]
         return new
+
+    def _probabilities(
+        self, signatures: Int8[np.ndarray, "values 46"], examples: Int8[np.ndarray, "160"]
+    ) -> Float[np.ndarray, "values"]:
+        if isinstance(self.model, LearnedCost):
+            return self.model.scored(examples, signatures)
+        assert self.model is not None
+        return self.model(np.concatenate([np.broadcast_to(examples, (len(signatures), len(examples))), signatures], 1))
 
     def _by_form(self, texts: list[str], weight: int) -> int:
         outputs = [str(output) for output in self.spec.outputs]

@@ -11,6 +11,10 @@ from importlib import import_module
 from phloem.tasks.recipe import Recipe
 
 _MODULES = {
+    "bug_detector": "phloem.systems.understanding.bug_detector",
+    "code_decoder": "phloem.systems.backbones.code_backbones:DECODER",
+    "code_encoder": "phloem.systems.backbones.code_backbones:ENCODER",
+    "code_encoder_decoder": "phloem.systems.backbones.code_backbones:ENCODER_DECODER",
     "code2seq": "phloem.systems.understanding.code2seq",
     "code2vec": "phloem.systems.understanding.code2vec",
     "search_encoder": "phloem.systems.understanding.search_encoder",
@@ -20,10 +24,11 @@ _MODULES = {
 
 
 class _Recipes(Mapping[str, Recipe]):
-    """Each module has its recipe as RECIPE."""
+    """Each module has its recipe as RECIPE, unless the name behind a colon says another."""
 
     def __getitem__(self, name: str) -> Recipe:
-        recipe: Recipe = import_module(_MODULES[name]).RECIPE
+        module, _, attribute = _MODULES[name].partition(":")
+        recipe: Recipe = getattr(import_module(module), attribute or "RECIPE")
         return recipe
 
     def __contains__(self, name: object) -> bool:

@@ -30,7 +30,7 @@ class Card(NamedTuple):
     name: str
     row: str  # of the catalogue
     room: str
-    source: str  # the paper: the first line of the card's docstring
+    source: str  # the paper: the first paragraph of the card's docstring
     claim: Callable[[Scale], Claim]
 
 
@@ -38,7 +38,7 @@ def system(name: str, *, row: str, room: str) -> Callable[[Callable[[Scale], Cla
     """Register the function that makes a system's claim."""
 
     def register(claim: Callable[[Scale], Claim]) -> Callable[[Scale], Claim]:
-        source = (inspect.getdoc(claim) or "").partition("\n")[0]
+        source = " ".join((inspect.getdoc(claim) or "").partition("\n\n")[0].split())
         _CARDS[name] = Card(name, row, room, source, claim)
         return claim
 

@@ -29,6 +29,12 @@ class Answers(NamedTuple):
     log_probability: list[float]
 
 
+def source_of(batch: Any, row: int) -> Any:
+    """What copies in a row of a batch are resolved from; None where nothing is copied."""
+    copies = getattr(batch, "copies", None)
+    return None if copies is None else copies.beyond[row]
+
+
 def answers(
     model: Any, view: View, dataset: Referenced, search: Search, *, length: int, batch_size: int = 256
 ) -> Answers:
@@ -43,8 +49,10 @@ def answers(
     try:
         for start in range(0, len(dataset), batch_size):
             index = np.arange(start, min(start + batch_size, len(dataset)))
-            for hypotheses in search(model, place(dataset.batch(index, None), device), length=length):
-                found.predictions.append(view.decode(np.array(hypotheses[0].value, dtype=np.int64)))
+            batch = dataset.batch(index, None)
+            for row, hypotheses in enumerate(search(model, place(batch, device), length=length)):
+                words = view.decode(np.array(hypotheses[0].value, dtype=np.int64), source_of(batch, row))
+                found.predictions.append(words)
                 found.log_probability.append(hypotheses[0].score)
             found.references.extend(dataset.references(index))
     finally:

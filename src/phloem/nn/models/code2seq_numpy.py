@@ -5,7 +5,8 @@ section 3. Importing torch takes several times as long as naming the functions o
 same products as fast. The numbers are those of the torch modules up to float32's rounding, which the tests hold.
 
 Contexts are encoded as there: distinct values once, distinct prefixes of paths once (tries), the input product split
-into its three parts. Rows of the decoder's state (hypotheses) lie together by source, equally many a source.
+into its three parts. Rows of the decoder's state (hypotheses) lie together by source, equally many a source. A model
+with a `Pointer` writes copies too (`nn.decoders.pointer`).
 """
 
 from __future__ import annotations
@@ -17,9 +18,23 @@ from typing import NamedTuple, Self
 import numpy as np
 from jaxtyping import Float32, Int
 
+from phloem.represent.base import PAD, UNK
+from phloem.represent.copying import Copies
 from phloem.represent.path_batch import PathBatch, Trie
 
 MASKED = np.float32(-1e30)
+
+
+class Offers(NamedTuple):
+    """What sources offer to be copied: keys, a bias (MASKED where there is nothing), the ids that copying writes."""
+
+    keys: Float32[np.ndarray, "sources places width"]
+    bias: Float32[np.ndarray, "sources places"]
+    words: Int[np.ndarray, "sources places"]
+    extra: int  # ids behind the vocabulary's
+
+    def only(self, sources: Int[np.ndarray, " kept"]) -> Self:
+        return self._replace(keys=self.keys[sources], bias=self.bias[sources], words=self.words[sources])
 
 
 class State(NamedTuple):
@@ -31,13 +46,15 @@ class State(NamedTuple):
     cell: Float32[np.ndarray, "rows width"]
     fed: Float32[np.ndarray, "rows width"]
     attention: Float32[np.ndarray, "rows positions"] | None = None
+    offers: Offers | None = None
 
     def only(self, sources: Int[np.ndarray, " kept"], rows: Int[np.ndarray, " rows"]) -> Self:
         """These sources, with these rows of the present ones, which lie together by source in the same order."""
-        memory, bias = self.memory, self.bias
+        memory, bias, offers = self.memory, self.bias, self.offers
         if len(sources) < len(memory):
             memory, bias = memory[sources], bias[sources]
-        return type(self)(memory, bias, self.hidden[rows], self.cell[rows], self.fed[rows])
+            offers = None if offers is None else offers.only(sources)
+        return type(self)(memory, bias, self.hidden[rows], self.cell[rows], self.fed[rows], offers=offers)
 
 
 class Code2SeqArrays:
@@ -55,10 +72,11 @@ class Code2SeqArrays:
         words: int,
         squash: bool = False,
         official_padding: int = 0,
+        copying: bool = False,
     ) -> None:
         self.weights = dict(weights)
-        self.squash, self.official_padding = squash, official_padding
-        wanted = shapes(self.weights, subtokens, labels, words)
+        self.squash, self.official_padding, self.copying = squash, official_padding, copying
+        wanted = shapes(self.weights, subtokens, labels, words, copying)
         given = {name: array.shape for name, array in self.weights.items()}
         if wrong := [name for name in wanted | given if wanted.get(name) != given.get(name)]:
             raise ValueError(f"weights {wrong[0]} do not fit")
@@ -101,12 +119,23 @@ class Code2SeqArrays:
         memory[valid] = contexts
         bias = np.where(valid | (place < self.official_padding), np.float32(0), MASKED)
         mean = memory.sum(axis=1) / np.maximum(counts, 1)[:, None].astype(np.float32)
-        return State(memory, bias, mean, mean, np.zeros_like(mean))
+        offers = self._offers(batch.copies) if self.copying and batch.copies is not None else None
+        return State(memory, bias, mean, mean, np.zeros_like(mean), offers=offers)
+
+    def _offers(self, copies: Copies) -> Offers:
+        """As `Pointer.offers`; `copies` holds arrays."""
+        slope, offset = self.weights["pointer.prior"]
+        subtokens, words = np.asarray(copies.subtokens), np.asarray(copies.words)
+        keys = self.weights["encoder.subtokens.weight"][subtokens] @ self.weights["pointer.key.weight"].T
+        bias = np.where(subtokens == PAD, MASKED, slope * np.asarray(copies.occurrences) + offset)
+        return Offers(keys, bias.astype(np.float32), words, copies.beyond.shape[1])
 
     def next(self, tokens: Int[np.ndarray, " rows"], state: State) -> tuple[Float32[np.ndarray, "rows words"], State]:
         """Logits of the word after `tokens`, and the state with them read."""
         weights = self.weights
-        read = np.concatenate([weights["decoder.words.weight"][tokens], state.fed], axis=1)
+        table = weights["decoder.words.weight"]
+        known = np.where(tokens < len(table), tokens, UNK)  # a copy that the vocabulary lacks is read as unknown
+        read = np.concatenate([table[known], state.fed], axis=1)
         gates = read @ weights["decoder.cell.weight_ih"].T
         gates += state.hidden @ weights["decoder.cell.weight_hh"].T
         gates += weights["decoder.cell.bias_ih"] + weights["decoder.cell.bias_hh"]
@@ -122,7 +151,24 @@ class Code2SeqArrays:
         if self.squash:
             fed = np.tanh(fed)
         logits = fed @ weights["decoder.output.weight"].T
-        return logits, State(state.memory, state.bias, hidden, cell, fed, attention.reshape(len(hidden), -1))
+        if state.offers is not None:
+            logits = with_copies(logits, fed, state.offers)
+        after = State(state.memory, state.bias, hidden, cell, fed, attention.reshape(len(hidden), -1), state.offers)
+        return logits, after
+
+
+def with_copies(
+    logits: Float32[np.ndarray, "rows words"], query: Float32[np.ndarray, "rows width"], offers: Offers
+) -> Float32[np.ndarray, "rows words+extra"]:
+    """As `Pointer.forward`, rows together by source."""
+    sources, places = offers.words.shape
+    copied = query.reshape(sources, -1, query.shape[1]) @ offers.keys.transpose(0, 2, 1) + offers.bias[:, None]
+    copied = copied.reshape(len(query), places)
+    wide = np.pad(logits, ((0, 0), (0, offers.extra + 1)), constant_values=MASKED)
+    words = np.repeat(offers.words, len(query) // max(sources, 1), axis=0)
+    before = np.take_along_axis(wide, words, axis=1)
+    np.put_along_axis(wide, words, np.logaddexp(before, copied), axis=1)
+    return wide[:, :-1]
 
 
 def lstm(
@@ -144,7 +190,9 @@ def sigmoid(x: Float32[np.ndarray, "*any"]) -> Float32[np.ndarray, "*any"]:
     return y
 
 
-def shapes(weights: Mapping[str, np.ndarray], subtokens: int, labels: int, words: int) -> dict[str, tuple[int, ...]]:
+def shapes(
+    weights: Mapping[str, np.ndarray], subtokens: int, labels: int, words: int, copying: bool = False
+) -> dict[str, tuple[int, ...]]:
     """What the shapes of a code2seq's weights must be, its widths taken from four of them."""
     given = ("encoder.subtokens.weight", "encoder.nodes.weight", "encoder.lstm.weight_hh_l0", "decoder.output.weight")
     width, nodes, path, out = (np.shape(weights.get(name, np.zeros((1, 1))))[-1] for name in given)
@@ -161,6 +209,8 @@ def shapes(weights: Mapping[str, np.ndarray], subtokens: int, labels: int, words
         "decoder.combine.weight": (out, 2 * out),
         "decoder.output.weight": (words, out),
     }
+    if copying:
+        found |= {"pointer.key.weight": (out, width), "pointer.prior": (2,)}
     for side in ("", "_reverse"):
         found |= {
             f"encoder.lstm.weight_ih_l0{side}": (4 * path, nodes),

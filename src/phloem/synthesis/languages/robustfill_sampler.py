@@ -97,19 +97,19 @@ def _expression(rng: Random, given: tuple[str, ...]) -> Program | None:
         return Constant(rng.choice(CHARACTERS), STRING)
     for _ in range(TRIES):
         if pool == "compose":
-            inner = _drawn(rng, given, rng.choice((*SUBSTRINGS, *MODIFICATIONS)), INPUT)
+            inner = drawn(rng, given, rng.choice((*SUBSTRINGS, *MODIFICATIONS)), INPUT)
             if inner is None or not all(run(inner, (text,)) for text in given):
                 continue
             results = tuple(str(run(inner, (text,))) for text in given)
-            found = _drawn(rng, results, rng.choice(MODIFICATIONS), inner)
+            found = drawn(rng, results, rng.choice(MODIFICATIONS), inner)
         else:
-            found = _drawn(rng, given, rng.choice(SUBSTRINGS if pool == "substring" else MODIFICATIONS), INPUT)
+            found = drawn(rng, given, rng.choice(SUBSTRINGS if pool == "substring" else MODIFICATIONS), INPUT)
         if found is not None and all(run(found, (text,)) for text in given):
             return found
     return None
 
 
-def _drawn(rng: Random, given: tuple[str, ...], called: str, text: Program) -> Call | None:
+def drawn(rng: Random, given: tuple[str, ...], called: str, text: Program) -> Call | None:
     """The operator with random arguments that occur in the texts; None where there are none."""
     classes = [each for each in CLASSES if all(EXEDEC.pattern(each).search(value) for value in given)]
     delimiters = [each for each in DELIMITERS if all(each in value for value in given)]

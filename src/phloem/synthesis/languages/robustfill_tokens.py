@@ -131,3 +131,29 @@ class _Reader:
         if operator is None:
             raise PhloemError(f"{called} can't be composed")
         return [self.meaning(_KINDS.get(type, (type,))) for type in operator.arguments[1:]]
+
+
+def length(tokens: Sequence[int]) -> int | None:
+    """How many tokens the expression has that `tokens` begin with; None where they do not tell yet.
+
+    Raises PhloemError where no expression begins so."""
+    if not tokens:
+        return None
+    if tokens[0] == _NUMBERS["operator", "ConstStr"]:
+        return 2
+    if tokens[0] != _NUMBERS["operator", "Compose"]:
+        return 1 + _constants(tokens[0])
+    if len(tokens) < 2:
+        return None
+    inner = 2 + _constants(tokens[1])
+    return inner + 1 + _constants(tokens[inner]) if len(tokens) > inner else None
+
+
+def _constants(token: int) -> int:
+    """How many constants follow an operator's token."""
+    number = token - END - 1
+    kind, value = _MEANINGS[number] if 0 <= number < len(_MEANINGS) else ("nothing", "")
+    operator = robustfill.language.named.get(str(value)) if kind == "operator" else None
+    if operator is None:
+        raise PhloemError(f"{kind} {value!r}, expected an operator")
+    return len(operator.arguments) - 1

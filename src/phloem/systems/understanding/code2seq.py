@@ -11,6 +11,7 @@ from typing import Any
 from phloem.decode.beam import Beam
 from phloem.learn.objectives.sequence_cross_entropy import SequenceCrossEntropy
 from phloem.nn.decoders.lstm import AttentionDecoder
+from phloem.nn.decoders.pointer import Pointer
 from phloem.nn.encoders.paths import PathEncoder
 from phloem.nn.models.code2seq import Code2Seq
 from phloem.represent.base import START, UNK
@@ -45,6 +46,7 @@ class Code2SeqConfig:
     official_padding: int = 0
     label_smoothing: float = 0.0
     beam: int = 5
+    copying: bool = False  # words of the source can be written too
 
 
 OFFICIAL = Code2SeqConfig(
@@ -110,10 +112,12 @@ def model(config: Code2SeqConfig, view: PathView) -> Code2Seq:
         squash=config.squash,
         official_padding=config.official_padding,
     )
-    return Code2Seq(encoder, decoder)
+    return Code2Seq(encoder, decoder, Pointer(config.width, config.decoder) if config.copying else None)
 
 
 def objective(config: Code2SeqConfig) -> SequenceCrossEntropy:
+    if config.copying and config.label_smoothing:
+        raise ValueError("label_smoothing spreads over words that a source doesn't offer: set it to 0 with copying")
     return SequenceCrossEntropy(config.label_smoothing)
 
 

@@ -212,7 +212,10 @@ def code2seq(scale: Scale) -> Claim:
         recipe, config = known[name]
         title = name if sizes == corpus else f"{name}, {sizes.train:,} functions"
         run = partial(train_namer, corpus=sizes, budget=budget, recipe=recipe, config=config)
-        return Arm(title, run, {**asdict(config), "train": sizes.train, "search": asdict(recipe.search(config))})
+        defined = {**asdict(config), "train": sizes.train, "search": asdict(recipe.search(config))}
+        for options, later in ((defined, "copying"), (defined["search"], "no_repeat")):
+            options.pop(later, None)  # for summaries; runs from before them still count
+        return Arm(title, run, defined)
 
     fewer = [Corpus(corpus.folder, train=train) for train in (5_000, 15_000)]
     return Claim(

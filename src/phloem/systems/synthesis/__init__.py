@@ -1,0 +1,1 @@
+"""Systems that find, write and run programs."""
