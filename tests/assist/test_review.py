@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from phloem.assist.review import Reviewer, Reviewers
-from phloem.assist.review_calibration import Judgements, calibrated, finding_figures, judged
+from phloem.assist.review_calibration import Judgements, best_variables, calibrated, finding_figures, judged
 from phloem.assist.review_card import card
 from phloem.assist.review_findings import Fix, TextLines, heeded, ranked, without_known, write_baseline
 from phloem.assist.sources import SourceFile
@@ -214,3 +215,9 @@ def test_the_card_names_thresholds_and_figures() -> None:
     text = card("mine", facts, "int8")
     assert "| all | 10 | 0.60 (0.50 to 0.70) | 0.20 (0.10 to 0.30) | 12.0 | 0.10 |" in text
     assert "| x |" not in text
+
+
+def test_slots_of_functions_without_variables_have_no_best_variable() -> None:
+    best, p = best_variables(torch.zeros(2, 3), torch.full((2, 3), -1))
+    assert best.tolist() == [-1, -1]
+    assert p.tolist() == [0.0, 0.0]

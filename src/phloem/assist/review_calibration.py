@@ -110,7 +110,7 @@ def _repaired(verdicts: Any, batch: Any) -> torch.Tensor:
 def best_variables(logits: torch.Tensor, number: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The most probable variable of each slot and its probability: that of all its occurrences together. -1 and 0
     where there is no other variable."""
-    count = int(number.max()) + 1 if number.numel() else 1
+    count = max(1, int(number.max()) + 1) if number.numel() else 1  # -1 where no occurrence has a number
     mass = logits.softmax(dim=-1).nan_to_num(0.0)
     table = torch.zeros(len(logits), count).scatter_add(1, number.clamp(min=0), mass * (number >= 0))
     p, best = table.max(dim=-1)
