@@ -48,6 +48,13 @@ def main(folder: Path) -> None:
         ).stdout
         if not json.loads(answer)["solved"]:
             sys.exit(f"the installed wheel gave {answer}")
+        (place / "swapped.py").write_text("def contains(items, key):\n    return items in key\n")
+        answer = subprocess.run(
+            [run / "phloem", "review", "swapped.py", "--threshold", "0", "--format", "json"],
+            check=True, cwd=place, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        if not any(row["check"] == "swapped-operands" for row in json.loads(answer)):
+            sys.exit(f"the installed wheel reviewed {answer}")
         without = subprocess.run([run / "phloem", "search", "add prices"], cwd=place, capture_output=True, text=True)
         if without.returncode != 2 or "phloem[search]" not in without.stderr:
             sys.exit(f"without the extra, search said {without.stderr}")
