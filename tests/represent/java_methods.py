@@ -17,7 +17,8 @@ def java_methods(count: int = 1000, special: int = 50) -> list[str]:
     data = os.environ.get("PHLOEM_DATA")
     if data and (Path(data) / "java_csharp").is_dir():
         real = [row["java"] for row in rows("java_csharp", "train", Path(data))]
-        made = made[: 4 * special] + real[: count - 4 * special]
+        kept = [each for sign in ("\\n", '"""') for each in [one for one in made if sign in one][:special]]
+        made = kept + real[: count - len(kept)]
     return made
 
 
