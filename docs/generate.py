@@ -166,6 +166,10 @@ def catalogue() -> str:
     cards = {card.row: card for card in map(registry.card, registry.names())}
     proven = marks()
     lines = [
+        "---",
+        "hide: [toc]",
+        "---",
+        "",
         "# Catalogue",
         "",
         "A row is a paper. Its properties are what defines the method, each with a test that carries the mark "
@@ -175,7 +179,7 @@ def catalogue() -> str:
         "",
         f"{len(cards)} systems; {sum(map(len, proven.values()))} properties of {len(proven)} rows are proven by tests.",
         "",
-        "| row | system | paper | properties with a test | in | verdicts |",
+        "| row | system | paper | properties with a test | in tests/ | verdicts |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in sorted({*cards, *proven}):
@@ -188,7 +192,7 @@ def catalogue() -> str:
                 verdicts.append(f"{scale}: {json.loads(result.read_text('utf-8'))['verdict']}")
         name = f"[{card.name}](results.md#{card.name})" if card else ""
         numbers = ", ".join(map(str, sorted(of_row)))
-        where = "<br>".join(f"`{file.removeprefix('tests/')}`" for file in files)
+        where = ", ".join(file.removeprefix("tests/").removesuffix(".py").replace("/test_", "/") for file in files)
         lines.append(
             f"| {row} | {name} | {cell(card.source) if card else ''} | {numbers} | {where} | {'<br>'.join(verdicts)} |"
         )
