@@ -198,7 +198,8 @@ def test_what_a_model_writes_wrongly_is_read_without_harm(vocabulary: CstUnits) 
     for _ in range(200):
         ids = rng.choice([vocabulary.open, vocabulary.close, vocabulary.blank, vocabulary.first_label + 2, 7, 400], 30)
         elements = closed(vocabulary.decode(ids.tolist()))
-        detokenised(elements, "python")
+        assert is_closed(elements)
+        assert isinstance(detokenised(elements, "python"), str)
 
 
 def test_text_and_tree_in_both_directions() -> None:

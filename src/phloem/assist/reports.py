@@ -98,7 +98,7 @@ def _result(finding: Finding) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": _uri(finding.path)},
+                    "artifactLocation": {"uri": uri(finding.path)},
                     "region": {"startLine": each.line, "endLine": each.line},
                 },
                 "logicalLocations": [{"name": each.name, "kind": "function"}],
@@ -108,7 +108,7 @@ def _result(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _uri(path: str) -> str:
+def uri(path: str) -> str:
     """Relative where it can be, since code scanning matches paths of the repository."""
     relative = os.path.relpath(path)
     return quote((path if relative.startswith("..") else relative).replace(os.sep, "/"))
@@ -117,18 +117,20 @@ def _uri(path: str) -> str:
 def github(findings: Sequence[Finding]) -> str:
     """Workflow commands that GitHub Actions shows as annotations at the line."""
     return "\n".join(
-        f"::{'warning' if each.prediction.flagged else 'notice'} file={_property(each.path)},"
-        f"line={each.prediction.line},title={RULE}::{_data(message(each.prediction))}"
+        f"::{'warning' if each.prediction.flagged else 'notice'} file={property_value(each.path)},"
+        f"line={each.prediction.line},title={RULE}::{command_data(message(each.prediction))}"
         for each in findings
     )
 
 
-def _data(value: str) -> str:
+def command_data(value: str) -> str:
+    """A text as a workflow command of GitHub Actions takes it."""
     return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(value: str) -> str:
-    return _data(value).replace(":", "%3A").replace(",", "%2C")
+def property_value(value: str) -> str:
+    """A text as a property of such a command takes it."""
+    return command_data(value).replace(":", "%3A").replace(",", "%2C")
 
 
 REPORTS = {"text": text, "json": as_json, "sarif": sarif, "github": github}

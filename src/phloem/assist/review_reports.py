@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 from phloem import __version__
-from phloem.assist.reports import SARIF_SCHEMA, percent
+from phloem.assist.reports import SARIF_SCHEMA, command_data, percent, property_value, uri
 from phloem.assist.review_findings import ReviewFinding
 
 RULES = {
@@ -76,7 +74,7 @@ def sarif(findings: Sequence[ReviewFinding]) -> str:
 
 
 def _result(finding: ReviewFinding, rule: int) -> dict[str, Any]:
-    artifact = {"uri": _uri(finding.path)}
+    artifact = {"uri": uri(finding.path)}
     region: dict[str, int] = {"startLine": finding.line, "startColumn": finding.column}
     result: dict[str, Any] = {
         "ruleId": finding.check,
@@ -111,27 +109,13 @@ def suggestion(finding: ReviewFinding) -> str:
     return f"Replace by '{shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + '…'}'"
 
 
-def _uri(path: str) -> str:
-    """Relative where it can be, since code scanning matches paths of the repository."""
-    relative = os.path.relpath(path)
-    return quote((path if relative.startswith("..") else relative).replace(os.sep, "/"))
-
-
 def github(findings: Sequence[ReviewFinding]) -> str:
     """Workflow commands that GitHub Actions shows as annotations at the line."""
     return "\n".join(
-        f"::warning file={_property(each.path)},line={each.line},col={each.column},title={each.check}::"
-        f"{_data(f'{each.reason} ({percent(each.probability)})')}"
+        f"::warning file={property_value(each.path)},line={each.line},col={each.column},title={each.check}::"
+        f"{command_data(f'{each.reason} ({percent(each.probability)})')}"
         for each in findings
     )
-
-
-def _data(value: str) -> str:
-    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(value: str) -> str:
-    return _data(value).replace(":", "%3A").replace(",", "%2C")
 
 
 REVIEW_REPORTS = {"text": text, "json": as_json, "sarif": sarif, "github": github}
