@@ -17,14 +17,14 @@ from phloem.represent.bug_slots import (
     CHECKS,
     DOC,
     EXCEPTION,
-    EXCEPTIONS,
     OPERANDS,
     OPERATOR,
     VARIABLE,
     slots_of,
 )
 from phloem.represent.indent_tokens import indent_tokens, texts
-from phloem.represent.review_view import CLOSED_NUMBER, KIND, ReviewView
+from phloem.represent.review_view import KIND, ReviewView, ReviewViewConfig
+from phloem.represent.slot_rules import EXCEPTIONS, RULES, family
 from phloem.represent.subwords import Subwords
 from phloem.tasks import bug_injection
 from phloem.tasks.bug_injection import apply, corrupted, exception_hole, inject, replaced, swapped, usable
@@ -60,7 +60,73 @@ class Cache:
             return self.load(key, default)
         return self.known[key] if self.known[key] > default else default
 '''
+OTHERS = {
+    "java": b"""
+public int read(String path, List<String> lines, int limit) throws IOException {
+  int seen = 0, total = limit - seen;
+  for (String line : lines) {
+    try (Reader in = open(path)) {
+      if (line != null && in.ready() || seen <= limit) { seen += line.length() - total; store(line, path, in.size); }
+      switch (seen) { case LIMIT: break; default: total = seen << 2 & total; }
+    } catch (IllegalStateException | NumberFormatException bad) { log(bad); }
+  }
+  apply((a, b) -> a - b, x -> x / total, total, limit);
+  Object o = this.total;
+  if (o instanceof Integer n) { return n % total; }
+  return Map.total > total ? seen : -total;
+}
+""",
+    "javascript": b"""
+function read(path, {limit = 3, rest: others}, [first, ...more], cb) {
+  const seen = [], total = limit - first.length;
+  let a = 1;
+  for (const line of others) {
+    if (line !== path && a <= total || line in seen) { seen.push(line, path); a += total; }
+  }
+  try { cb(path, total, this.total); } catch (error) { report(error, path); }
+  more.map(x => x - a).reduce((p, q) => p * q, total);
+  return {path, total: a, limit} && a << 2;
+}
+""",
+    "typescript": b"""
+function read(path: string, limit: number = 3, cb?: (total: number) => void): number {
+  const total: number = limit - path.length;
+  if (total === limit) { cb(total, limit); }
+  return total as number;
+}
+""",
+    "c": b"""
+static int read(const char *path, size_t limit, struct table *out, int (*cb)(int total)) {
+  int total = 0, *place = NULL;
+  char buffer[limit];
+  for (size_t i = 0; i < limit; i++) {
+    if (path[i] == 'x' && out->size > total) { total += i - limit; store(path, total, out->size); }
+  }
+  if (cb != NULL || place) goto done;
+  place = &total;
+done:
+  return total % (int)limit;
+}
+""",
+    "cpp": b"""
+int read(const std::string &path, std::vector<int> lines, int limit = 3) {
+  auto total = limit - 1;
+  for (auto &line : lines) {
+    if (line >= limit) { total += line / limit; store(path, lines, limit); }
+  }
+  return std::max(total, limit);
+}
+""",
+}
+VARIABLES = {
+    "java": "a b bad in limit line lines n o path seen total x",
+    "javascript": "a cb error first limit line more others p path q seen total x",
+    "typescript": "cb limit path total",
+    "c": "buffer i limit out path place total",
+    "cpp": "limit line lines path total",
+}
 EXAMPLES = examples_of(SOURCE, by_name("python"))
+OF = {"python": EXAMPLES} | {name: examples_of(source, by_name(name)) for name, source in OTHERS.items()}
 DOCS = ["Write a file.", "Look up a key.", "Read the first lines of a table."]
 
 
@@ -78,6 +144,38 @@ def test_every_kind_of_place_is_found() -> None:
     names = {name for _, name in usable(EXAMPLES[0]).variables}
     assert {"path", "lines", "limit", "strict", "rows", "number", "line", "error", "total"} <= names
     assert not names & {"parse", "Broken", "len", "append", "self"}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_places_of_other_languages(language: str) -> None:
+    (example,) = OF[language]
+    found = usable(example)
+    assert {name for _, name in found.variables} == set(VARIABLES[language].split())
+    kinds = {VARIABLE, OPERATOR, OPERANDS, ARGUMENTS} | ({EXCEPTION} if language == "java" else set())
+    assert {slot.kind for slot in found.slots} == kinds
+    used = [(example.tree.text(slot.node), int(example.tree.start[slot.node])) for slot in found.slots]
+    source = example.tree.source.decode()
+    for name, start in used[: sum(slot.kind == VARIABLE for slot in found.slots)]:
+        assert source[start - 1] != "."  # a field of that name is no variable
+        assert source[start : start + len(name)] == name
+    assert language in family(language)
+    assert all(RULES[other] is RULES[language] for other in family(language))
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_bugs_of_other_languages_parse_and_are_undone(language: str) -> None:
+    (example,) = OF[language]
+    rng = np.random.default_rng(0)
+    made = Counter()
+    for _ in range(80):
+        bug = inject(example, rng)
+        assert bug is not None
+        assert apply(bug.source, bug.repair) == example.tree.source != bug.source
+        assert error_count(by_name(language).parse(bug.source)) == error_count(example.tree)
+        made[bug.kind] += 1
+        if bug.kind == OPERATOR and bug.right in ("==", "!=", "===", "!=="):
+            assert bug.edits[0].replacement.decode()[1:] == bug.right[1:]
+    assert len(made) >= 4
 
 
 @pytest.mark.row("S093", 2)
@@ -157,17 +255,19 @@ def test_the_type_of_one_handler_is_hidden() -> None:
 
 
 def test_languages_without_a_table_have_no_places() -> None:
-    (example,) = examples_of(b"int f(int a, int b) { return a - b; }", by_name("c"))
+    (example,) = examples_of(b"fn f(a: i32, b: i32) -> i32 { a - b }", by_name("rust"))
+    assert family("rust") == ()
     assert inject(example, np.random.default_rng(0)) is None
 
 
-def view() -> ReviewView:
-    return ReviewView(None, Subwords.fit([SOURCE.decode()] * 2, 500)).fit(EXAMPLES)
+def view(language: str = "python") -> ReviewView:
+    units = Subwords.fit([each.tree.source.decode() for each in OF[language]] * 2, 500)
+    return ReviewView(ReviewViewConfig(language=language), units).fit(OF[language])
 
 
 def comparable(encoded: object, example_view: ReviewView) -> object:
     """Arrays with variables numbered in order of occurrence."""
-    function = live(encoded)  # type: ignore[arg-type]
+    function = live(encoded, example_view.closed)  # type: ignore[arg-type]
     numbers: dict[int, int] = {}
     for _, number in sorted(map(tuple, function.variables.tolist())):
         numbers.setdefault(number, len(numbers))
@@ -178,12 +278,15 @@ def comparable(encoded: object, example_view: ReviewView) -> object:
     return function.pieces.tolist(), function.shape.tolist(), variables, slots
 
 
+@pytest.mark.parametrize("language", ["python", *OTHERS])
 @pytest.mark.parametrize("kind", [VARIABLE, OPERATOR, OPERANDS, ARGUMENTS, EXCEPTION], ids=lambda k: CHECKS[k])
-def test_a_bug_in_arrays_is_the_bug_in_the_source(kind: int) -> None:
-    own = view()
+def test_a_bug_in_arrays_is_the_bug_in_the_source(kind: int, language: str) -> None:
+    if kind == EXCEPTION and language not in ("python", "java"):
+        pytest.skip(f"{language} has no table of exception types")
+    own = view(language)
     injector = Injector(own)
     compared = 0
-    for example in EXAMPLES:
+    for example in OF[language]:
         encoded = own.encode_places(example)
         assert encoded is not None
         function, places = encoded
@@ -202,16 +305,16 @@ def test_a_bug_in_arrays_is_the_bug_in_the_source(kind: int) -> None:
                 ]  # fmt: skip
             else:
                 pairs = [
-                    (replaced(example.tree, slot, word), injector.replace_word(function, row, CLOSED_NUMBER[word]))
+                    (replaced(example.tree, slot, word), injector.replace_word(function, row, own.closed.number[word]))
                     for word in words
                 ]
             for bug, arrays in pairs:
                 again: Example = corrupted(example, bug)
-                if slot.text in ("and", "or"):
+                if slot.text in ("and", "or", "&&", "||"):
                     continue  # between them the tree itself changes with the operator
                 assert comparable(arrays, own) == comparable(own.encode(again), own)
                 compared += 1
-    assert compared >= 3
+    assert compared >= (3 if language in ("python", "java", "javascript") else 1)
 
 
 def test_slots_of_every_node_are_within_the_function() -> None:

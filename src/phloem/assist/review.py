@@ -135,7 +135,7 @@ class Reviewer:
 
         drawn, kept = [], []
         for one in part:
-            alive = live_slots(one.encoded)
+            alive = live_slots(one.encoded, self.view.closed)
             kept.append(np.flatnonzero(alive))
             function = one.encoded._replace(slots=one.encoded.slots[alive])
             drawn.append(Injected(function, np.zeros(int(alive.sum()), bool), np.full(int(alive.sum()), -1)))
@@ -163,7 +163,7 @@ class Reviewer:
                 word = part[row].places.names[int(variable[i])], float(share[i])
             elif kind[slot] in (OPERATOR, EXCEPTION):
                 best = int(words[i].argmax())
-                word = self.view.closed[best], float(words[i, best])
+                word = self.view.closed.words[best], float(words[i, best])
             yield part[row], int(kept[row][place]), float(p[slot]), word
 
 

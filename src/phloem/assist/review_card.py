@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,13 +25,13 @@ LIMITS = [
     "Probabilities hold where every other function has a bug. In code with one bug in 20 functions most findings are "
     "false alarms: read them as places to look at.",
     "It reads a function alone, its first 256 tokens: what a call does, which type a variable has, it does not know.",
-    "Python alone.",
 ]
 
 
 def describe(
     plan: ReviewPlan,
     corpus: Path,
+    languages: Sequence[str],
     splits: Mapping[str, Any],
     histories: Mapping[str, History],
     checks: Mapping[str, Any],
@@ -41,8 +41,8 @@ def describe(
     projects = [project for project in info["projects"] if project["functions"]]
     return {
         "task": "review",
-        "languages": ["python"],
-        "grammars": {"python": LANGUAGES["python"].version},
+        "languages": list(languages),
+        "grammars": {name: LANGUAGES[name].version for name in languages},
         "phloem": __version__,
         "date": date.today().isoformat(),
         "command": plan.command,
@@ -55,7 +55,7 @@ def describe(
         },
         "training": {stage: _training(history, plan.seed) for stage, history in histories.items()},
         "checks": dict(checks),
-        "limits": LIMITS,
+        "limits": [*LIMITS, f"It knows {', '.join(languages)} alone."],
     }
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ from phloem.learn.trainer import train as fit
 from phloem.locks import locked
 from phloem.nn.models.bug_detector import BugDetector
 from phloem.represent.bug_arrays import Injecting, Injection, Injector
-from phloem.represent.bug_slots import RULES
 from phloem.represent.review_view import ReviewDataset, ReviewView
+from phloem.represent.slot_rules import RULES, family
 from phloem.systems.recipes import RECIPES
 from phloem.systems.understanding import bug_detector
 from phloem.systems.understanding.bug_detector import RECIPE, BugDetectorConfig
@@ -49,12 +49,14 @@ CALIBRATED = 16_000  # validation functions that thresholds are set on
 
 @dataclass(frozen=True)
 class ReviewPlan:
-    """What to train on for how long, and where it goes. `start` is a model of code search, whose vocabulary and vectors
-    are the beginning; at most `functions` of the training split are compiled, spread evenly."""
+    """What to train on for how long, and where it goes. `language` is needed where the data has several that can be
+    reviewed; languages that share its table (C and C++) are read, too. `start` is a model of code search, whose
+    vocabulary and vectors are the beginning; at most `functions` of the training split are compiled, spread evenly."""
 
     data: str
     out: Path
     minutes: float = 40.0
+    language: str = ""
     start: str = VOCABULARY
     functions: int = 200_000
     config: dict[str, Any] = field(default_factory=dict)  # each stage's name holds TrainingSettings
@@ -83,6 +85,7 @@ def _train(plan: ReviewPlan, resume: bool, tell: Tell) -> dict[str, Any]:
     config = changed(
         BugDetectorConfig(), {name: value for name, value in plan.config.items() if name not in STAGES}, RECIPE.name
     )
+    config = replace(config, view=replace(config.view, language=chosen_language(plan, corpus)))
     run = plan.out / "run"
     if not resume:
         shutil.rmtree(run, ignore_errors=True)
@@ -101,10 +104,26 @@ def _train(plan: ReviewPlan, resume: bool, tell: Tell) -> dict[str, Any]:
     checks = calibrated(judged(model, Injecting(splits["validation"], whole), CALIBRATED, tell))
     tell("measuring on the test split", 0)
     figures = finding_figures(judged(model, Injecting(splits["test"], whole), CALIBRATED, tell), checks)
-    facts = describe(plan, corpus, splits, histories, checks) | {"figures": figures}
+    facts = describe(plan, corpus, family(view.config.language), splits, histories, checks) | {"figures": figures}
     saved.save(plan.out, recipe=RECIPE, model=model, view=view, config=config, facts=facts, storage=plan.storage)
     replace_file(plan.out / "MODEL_CARD.md", card(plan.out.resolve().name, facts, plan.storage).encode())
     return facts
+
+
+def chosen_language(plan: ReviewPlan, corpus: Path) -> str:
+    """The plan's language, or the data's only one that can be reviewed. Raises PhloemError where it must be said."""
+    there = [language for language in shards.info(corpus)["languages"] if language in RULES]
+    if plan.language:
+        if plan.language not in RULES:
+            raise PhloemError(f"{plan.language} cannot be reviewed; these can: {', '.join(RULES)}")
+        if not set(family(plan.language)) & set(there):
+            raise PhloemError(f"{plan.data} has no functions of {plan.language}")
+        return plan.language
+    if not there:
+        raise PhloemError(f"{plan.data} has no functions in {', '.join(RULES)}")
+    if set(there) - set(family(there[0])):
+        raise PhloemError(f"{plan.data} has functions of {' and '.join(there)}: choose with --language")
+    return there[0]
 
 
 def begin(plan: ReviewPlan, config: BugDetectorConfig, corpus: Path, tell: Tell) -> tuple[ReviewView, torch.Tensor]:
@@ -115,16 +134,18 @@ def begin(plan: ReviewPlan, config: BugDetectorConfig, corpus: Path, tell: Tell)
     if before.recipe != "search_encoder":
         raise PhloemError(f"{plan.start} is no model of code search: its vocabulary is what training begins with")
     tell("collecting symbols", 0)
-    view = ReviewView(config.view, before.view.subwords).fit(examples(corpus, "train", 20 * config.view.learned_from))
+    view = ReviewView(config.view, before.view.subwords).fit(
+        examples(corpus, "train", 20 * config.view.learned_from, config.view.language)
+    )
     vectors: torch.Tensor = before.model.state_dict()["static.table.weight"]
     return view, vectors
 
 
-def examples(corpus: Path, split: str, most: int) -> Iterator[Example]:
-    """At most so many functions in languages that can be reviewed, spread evenly over the split."""
+def examples(corpus: Path, split: str, most: int, language: str) -> Iterator[Example]:
+    """At most so many functions in a language or its family, spread evenly over the split."""
     total = sum(project["functions"] for project in shards.info(corpus)["projects"] if project.get("split") == split)
     step = max(1, -(-total // most))
-    return islice(shards.read(corpus, split, RULES), 0, None, step)
+    return islice(shards.read(corpus, split, family(language)), 0, None, step)
 
 
 def compiled(view: ReviewView, corpus: Path, split: str, most: int, tell: Tell) -> ReviewDataset:
@@ -135,7 +156,7 @@ def compiled(view: ReviewView, corpus: Path, split: str, most: int, tell: Tell) 
     if not folder.exists():
         tell(f"compiling the {split} split", 0)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        view.compile(examples(corpus, split, most), folder)
+        view.compile(examples(corpus, split, most, view.config.language), folder)
     return view.open(folder)
 
 

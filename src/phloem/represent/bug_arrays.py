@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +15,9 @@ import torch
 from jaxtyping import Bool, Int, Int64
 from torch import Tensor
 
-from phloem.represent.bug_slots import ARGUMENTS, DOC, EXCEPTION, OPERANDS, OPERATOR, RULES, VARIABLE, alternatives
+from phloem.represent.bug_slots import ARGUMENTS, DOC, EXCEPTION, OPERANDS, OPERATOR, VARIABLE
+from phloem.represent.closed_words import ClosedWords
 from phloem.represent.review_view import (
-    CLOSED,
-    CLOSED_NUMBER,
     KIND,
     LEFT,
     LEFT_STOP,
@@ -76,35 +74,11 @@ class Injection:
     undocumented: float = 0.2  # of the functions lose their documentation
 
 
-@cache
-def _ordered() -> Bool[np.ndarray, " closed"]:
-    ordered = frozenset[str]().union(*(rules.ordered for rules in RULES.values()))
-    return np.array([word in ordered for word in CLOSED])
-
-
-@cache
-def choices(value: int, tight: bool, language: str = "python") -> Int64[np.ndarray, " words"]:
-    """What a word of CLOSED could be replaced by."""
-    words = alternatives(RULES[language], CLOSED[value], tight)
-    return np.array([CLOSED_NUMBER[word] for word in words], np.int64)
-
-
-def closed_classes(closed: Sequence[str]) -> Bool[np.ndarray, "closed closed"]:
-    """Which of these words stand for each other; none for itself."""
-    known = {word: number for number, word in enumerate(closed)}
-    table = np.zeros((len(closed), len(closed)), bool)
-    for rules in RULES.values():
-        for word, number in known.items():
-            others = [known[other] for other in rules.class_of.get(word, ()) if other != word and other in known]
-            table[number, others] = True
-    return table
-
-
-def live_slots(function: EncodedFunction) -> Bool[np.ndarray, " slots"]:
+def live_slots(function: EncodedFunction, closed: ClosedWords) -> Bool[np.ndarray, " slots"]:
     """Which slots can be wrong as the code is now: no operands of operators that commute, none that are equal."""
     slots, pieces = function.slots, function.pieces
     kind = slots[:, KIND]
-    alive = (kind != OPERANDS) | _ordered()[slots[:, VALUE] * (kind == OPERANDS)]
+    alive = (kind != OPERANDS) | closed.ordered[slots[:, VALUE] * (kind == OPERANDS)]
     between = alive & np.isin(kind, (OPERATOR, OPERANDS, ARGUMENTS))
     between &= slots[:, LEFT_STOP] - slots[:, LEFT] == slots[:, RIGHT_STOP] - slots[:, RIGHT]
     for i in np.flatnonzero(between).tolist():
@@ -113,9 +87,9 @@ def live_slots(function: EncodedFunction) -> Bool[np.ndarray, " slots"]:
     return alive
 
 
-def live(function: EncodedFunction) -> EncodedFunction:
+def live(function: EncodedFunction, closed: ClosedWords) -> EncodedFunction:
     """The function with its live slots alone."""
-    keep = live_slots(function)
+    keep = live_slots(function, closed)
     return function if keep.all() else function._replace(slots=function.slots[keep])
 
 
@@ -124,7 +98,7 @@ class Injector:
 
     def __init__(self, view: ReviewView, plan: Injection | None = None) -> None:
         self.plan = plan or Injection()
-        self.closed = view.closed_pieces()
+        self.closed, self.pieces = view.closed, view.closed_pieces()
 
     def replace_variable(self, function: EncodedFunction, slot: int, number: int) -> EncodedFunction:
         """Another variable of the function in place of the one at a slot."""
@@ -140,7 +114,7 @@ class Injector:
         """Another operator or exception type."""
         token = int(function.slots[slot, TOKEN])
         pieces, slots = function.pieces.copy(), function.slots.copy()
-        pieces[token] = self.closed[number]
+        pieces[token] = self.pieces[number]
         same = (slots[:, TOKEN] == token) & np.isin(slots[:, KIND], (OPERATOR, OPERANDS, EXCEPTION))
         slots[same, VALUE] = number
         return function._replace(pieces=pieces, slots=slots)
@@ -186,7 +160,7 @@ class Injector:
             others = others[others != value]
             return self.replace_variable(function, slot, int(rng.choice(others))) if len(others) else None
         if kind in (OPERATOR, EXCEPTION):
-            words = choices(value, bool(function.slots[slot, TIGHT]))
+            words = self.closed.choices(value, bool(function.slots[slot, TIGHT]))
             return self.replace_word(function, slot, int(rng.choice(words))) if len(words) else None
         if kind == DOC:
             if other_doc is None or not len(other_doc) or np.array_equal(other_doc, function.doc):
@@ -204,7 +178,7 @@ class Injector:
             function = function._replace(doc=function.doc[:0], slots=slots)
         if rng.random() < plan.dense:
             return self._dense(function, rng, other_doc), True
-        clean = _unchanged(live(function))
+        clean = _unchanged(live(function, self.closed))
         if rng.random() < plan.clean or not len(clean.function.slots):
             return clean, False
         return self.one_bug(function, rng, other_doc) or clean, False
@@ -213,12 +187,12 @@ class Injector:
         self, function: EncodedFunction, rng: np.random.Generator, other_doc: np.ndarray | None
     ) -> Injected | None:
         """One bug of a kind that applies; None where none does."""
-        usable, kinds = live_slots(function), function.slots[:, KIND]
+        usable, kinds = live_slots(function, self.closed), function.slots[:, KIND]
         for kind in rng.permutation(np.unique(kinds[usable])).tolist():
             row = int(rng.choice(np.flatnonzero(usable & (kinds == kind))))
             changed = self.inject(function, row, rng, other_doc)
             if changed is not None:
-                return _marked(function, changed, np.arange(len(kinds)) == row)
+                return self._marked(function, changed, np.arange(len(kinds)) == row)
         return None
 
     def _dense(self, function: EncodedFunction, rng: np.random.Generator, other_doc: np.ndarray | None) -> Injected:
@@ -237,22 +211,21 @@ class Injector:
                 changed, wrong[slot] = found, True
                 touched.add(token)
         swaps = np.flatnonzero(drawn & ~alone & (kinds != DOC))
-        alive = live_slots(changed)
+        alive = live_slots(changed, self.closed)
         usable = [slot for slot in swaps.tolist() if int(function.slots[slot, TOKEN]) not in touched and alive[slot]]
         if usable:
             changed, wrong[usable[0]] = self.swap(changed, usable[0]), True
-        return _marked(function, changed, wrong)
+        return self._marked(function, changed, wrong)
+
+    def _marked(self, before: EncodedFunction, after: EncodedFunction, wrong: Bool[np.ndarray, " slots"]) -> Injected:
+        right = np.where(wrong, before.slots[:, VALUE], -1)
+        keep = live_slots(after, self.closed)
+        return Injected(after._replace(slots=after.slots[keep]), wrong[keep], right[keep])
 
 
 def _unchanged(function: EncodedFunction) -> Injected:
     count = len(function.slots)
     return Injected(function, np.zeros(count, bool), np.full(count, -1))
-
-
-def _marked(before: EncodedFunction, after: EncodedFunction, wrong: Bool[np.ndarray, " slots"]) -> Injected:
-    right = np.where(wrong, before.slots[:, VALUE], -1)
-    keep = live_slots(after)
-    return Injected(after._replace(slots=after.slots[keep]), wrong[keep], right[keep])
 
 
 def collate(drawn: Sequence[Injected], dense: Sequence[bool] | None = None) -> ReviewBatch:

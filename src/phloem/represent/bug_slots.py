@@ -11,8 +11,6 @@ Of variables only those count that the function itself binds: parameters, and na
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +19,7 @@ from phloem.languages import by_name
 from phloem.languages.base import Language
 from phloem.languages.functions import Nodes
 from phloem.languages.tree import Tree
+from phloem.represent.slot_rules import RULES, SlotRules
 
 VARIABLE, OPERATOR, OPERANDS, ARGUMENTS, EXCEPTION, DOC = range(6)
 CHECKS = (
@@ -31,76 +30,6 @@ CHECKS = (
     "exception-type",
     "doc-mismatch",
 )
-# fmt: off
-EXCEPTIONS = (  # the twenty types of the paper's released task
-    "ValueError", "KeyError", "AttributeError", "TypeError", "OSError", "IOError", "ImportError", "IndexError",
-    "DoesNotExist", "KeyboardInterrupt", "StopIteration", "AssertionError", "SystemExit", "RuntimeError", "HTTPError",
-    "UnicodeDecodeError", "NotImplementedError", "ValidationError", "ObjectDoesNotExist", "NameError",
-)
-# fmt: on
-
-
-@dataclass(frozen=True)
-class SlotRules:
-    """Kinds and fields of a language's grammar. A "kind.field" names children of that kind in that field."""
-
-    binary: frozenset[str]  # expressions with operators between operands
-    operators: frozenset[str]  # fields that operators are in
-    classes: tuple[tuple[str, ...], ...]  # of operators that replace each other
-    ordered: frozenset[str]  # operators whose operands can't be swapped
-    loose: frozenset[str]  # kinds of operands that bind less than any operator
-    arguments: frozenset[str]  # lists of arguments
-    simple: frozenset[str]  # kinds of arguments that are compared
-    binders: frozenset[str]  # "kind.field"s in which names are bound
-    patterns: frozenset[str]  # kinds that names are bound through
-    parameters: frozenset[str]
-    not_names: frozenset[str]  # "kind.field"s and kinds whose identifiers are no variables
-    receivers: frozenset[str] = frozenset()
-    handlers: frozenset[str] = frozenset()  # "kind.field"s that hold exception types
-    handled_in: frozenset[str] = frozenset()  # kinds that the types may stand in
-    exceptions: tuple[str, ...] = field(default=())
-    levels: tuple[frozenset[str], ...] = ()  # operators of one class that bind differently, by precedence
-
-    @cached_property
-    def class_of(self) -> dict[str, tuple[str, ...]]:
-        """Operator → its class; exception type → all of them."""
-        found = {operator: same for same in self.classes for operator in same}
-        return found | dict.fromkeys(self.exceptions, self.exceptions)
-
-
-# fmt: off
-_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-RULES = {
-    "python": SlotRules(
-        binary=frozenset({"binary_operator", "comparison_operator", "boolean_operator"}),
-        operators=frozenset({"operator", "operators"}),
-        classes=(
-            ("+", "-", "*", "/", "%", "//"), (*_COMPARISONS, "is", "is not"), ("and", "or"), ("in", "not in"),
-        ),
-        ordered=frozenset({"-", "/", "%", "//", "**", "<<", ">>", "@", "<", "<=", ">", ">=", "in", "not in"}),
-        loose=frozenset({"lambda", "conditional_expression", "named_expression", "not_operator", "await", "yield"}),
-        arguments=frozenset({"argument_list"}),
-        simple=frozenset({"identifier", "attribute"}),
-        binders=frozenset({
-            "assignment.left", "for_statement.left", "for_in_clause.left", "named_expression.name", "as_pattern.alias",
-            "as_pattern_target.",
-        }),
-        patterns=frozenset({
-            "pattern_list", "tuple_pattern", "list_pattern", "list_splat_pattern", "as_pattern_target", "tuple", "list",
-        }),
-        parameters=frozenset({"parameters", "lambda_parameters"}),
-        not_names=frozenset({
-            "attribute.attribute", "keyword_argument.name", "function_definition.name", "class_definition.name",
-            "dotted_name", "type", "global_statement", "nonlocal_statement", "aliased_import",
-        }),
-        receivers=frozenset({"self", "cls"}),
-        handlers=frozenset({"except_clause.value"}),
-        handled_in=frozenset({"tuple", "as_pattern", "parenthesized_expression"}),
-        exceptions=EXCEPTIONS,
-        levels=(frozenset({"+", "-"}), frozenset({"*", "/", "%", "//"})),
-    ),
-}
-# fmt: on
 
 
 class Slot(NamedTuple):

@@ -28,7 +28,8 @@ from phloem.languages import by_name
 from phloem.languages.documentation import first_sentence
 from phloem.languages.example import Example
 from phloem.languages.tree import NAMED, Tree
-from phloem.represent.bug_slots import DOC, EXCEPTION, OPERANDS, OPERATOR, RULES, VARIABLE, slots_of
+from phloem.represent.bug_slots import DOC, EXCEPTION, OPERANDS, OPERATOR, VARIABLE, slots_of
+from phloem.represent.closed_words import ClosedWords
 from phloem.represent.indent_tokens import LAYOUT, indent_tokens
 from phloem.represent.subwords import PAD, Subwords
 
@@ -45,8 +46,9 @@ KIND, TOKEN, LEFT, LEFT_STOP, RIGHT, RIGHT_STOP, VALUE, TIGHT = range(8)  # colu
 
 @dataclass(frozen=True)
 class ReviewViewConfig:
-    """Sizes of what is kept of a function."""
+    """Sizes of what is kept of a function, and the language whose table of places is read."""
 
+    language: str = "python"
     most_tokens: int = 256  # of code; what comes behind is not judged
     fewest_tokens: int = 8
     doc_units: int = 24
@@ -72,16 +74,6 @@ class Places(NamedTuple):
     names: list[str]
 
 
-def closed_words() -> list[str]:
-    """Operators and exception types of all languages, one language behind the other: those that stand for each other
-    in closed classes, and those whose operands have an order."""
-    return list(dict.fromkeys(word for rules in RULES.values() for word in (*rules.class_of, *sorted(rules.ordered))))
-
-
-CLOSED = closed_words()
-CLOSED_NUMBER = {word: number for number, word in enumerate(CLOSED)}
-
-
 class ReviewView:
     """Functions as tokens and places. `subwords` is a vocabulary that was learned for code search."""
 
@@ -89,7 +81,7 @@ class ReviewView:
         self.config = config or ReviewViewConfig()
         self._subwords = subwords
         self.symbols: dict[str, int] = {}
-        self.closed = CLOSED  # a saved view keeps those that it was made with
+        self.closed = ClosedWords(self.config.language)
         self._known: dict[bytes, tuple[tuple[int, ...], int]] = {}
 
     @property
@@ -110,7 +102,7 @@ class ReviewView:
             kinds = by_name(example.language).kinds
             found = np.unique(tree.kind[(tree.flags & NAMED) == 0])
             counts.update(kinds[kind] for kind in found.tolist() if kind < len(kinds))
-        fixed = dict.fromkeys((*FIXED, *CLOSED))
+        fixed = dict.fromkeys((*FIXED, *self.closed.words))
         words = dict.fromkeys([*fixed, *sorted(word for word, _ in counts.most_common(self.config.symbols))])
         self.symbols = {word: self.subwords.size + i for i, word in enumerate(words)}
         return self
@@ -139,7 +131,7 @@ class ReviewView:
         occurrences[:, 0] = _token(tree, occurrences[:, 0], starts, at)
         occurrences = occurrences[occurrences[:, 0] < most]
         rows = np.array([slot[:4] for slot in found.slots], np.int64).reshape(-1, 4)
-        values = [_value(slot.kind, slot.text, names) for slot in found.slots]
+        values = [self._value(slot.kind, slot.text, names) for slot in found.slots]
         node, left, right = rows[:, 1], rows[:, 2], rows[:, 3]
         slots = np.stack(
             [
@@ -155,7 +147,6 @@ class ReviewView:
             axis=1,
         ).astype(np.int32)
         keep = slots[:, [TOKEN, LEFT_STOP, RIGHT_STOP]].max(axis=1, initial=0) < most
-        keep &= (slots[:, KIND] == VARIABLE) | (slots[:, VALUE] < len(self.closed))
         slots, rows = slots[keep], rows[keep]
         spans = np.stack([each[rows[:, i]] for i in (1, 2, 3) for each in (tree.start, tree.end)], axis=1)
         uses = slots[slots[:, KIND] == VARIABLE, TOKEN]
@@ -169,6 +160,11 @@ class ReviewView:
             return None
         encoded = EncodedFunction(pieces, shape, doc, slots, occurrences)
         return encoded, Places(spans.astype(np.int32), list(names))
+
+    def _value(self, kind: int, text: str, names: Mapping[str, int]) -> int:
+        if kind == VARIABLE:
+            return names[text]
+        return self.closed.number[text] if kind in (OPERATOR, OPERANDS, EXCEPTION) else 0
 
     def doc_units(self, doc: str) -> UInt16[np.ndarray, " units"]:
         """The units of a first sentence; none where it is too short to say anything."""
@@ -223,8 +219,8 @@ class ReviewView:
         return (*units, *[PAD] * (PIECES - len(units))), shape
 
     def closed_pieces(self) -> UInt16[np.ndarray, "closed pieces"]:
-        """The pieces of each word of CLOSED."""
-        return np.array([self.pieces_of(word)[0] for word in self.closed], np.uint16)
+        """The pieces of each word of `closed`."""
+        return np.array([self.pieces_of(word)[0] for word in self.closed.words], np.uint16)
 
     def compile(self, examples: Iterable[Example], folder: Path | str) -> ReviewDataset:
         """Encode functions into a new folder; those without places are left out."""
@@ -259,7 +255,7 @@ class ReviewView:
             "config": asdict(self.config),
             "subwords": self._subwords.state() if self._subwords else None,
             "symbols": list(self.symbols),
-            "closed": self.closed,
+            "closed": self.closed.words,
         }
 
     @classmethod
@@ -268,8 +264,7 @@ class ReviewView:
         view = cls(ReviewViewConfig(**state["config"]), subwords)
         if subwords is not None:
             view.symbols = {word: subwords.size + i for i, word in enumerate(state["symbols"])}
-        view.closed = list(state["closed"])
-        if CLOSED[: len(view.closed)] != view.closed:
+        if view.closed.words != state["closed"]:
             raise PhloemError("the model's operators are not those of this phloem: train it again")
         return view
 
@@ -284,12 +279,6 @@ _TYPES: dict[str, type] = {
 
 def _rows(values: Sequence[tuple[int, ...]], width: int) -> Int32[np.ndarray, "rows width"]:
     return np.array(values, np.int32).reshape(-1, width)
-
-
-def _value(kind: int, text: str, names: Mapping[str, int]) -> int:
-    if kind == VARIABLE:
-        return names[text]
-    return CLOSED_NUMBER[text] if kind in (OPERATOR, OPERANDS, EXCEPTION) else 0
 
 
 def _token(tree: Tree, node: np.ndarray, starts: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -25,7 +25,6 @@ from phloem.represent.bug_slots import (
     DOC,
     EXCEPTION,
     OPERATOR,
-    RULES,
     VARIABLE,
     Slot,
     Slots,
@@ -33,6 +32,7 @@ from phloem.represent.bug_slots import (
     is_live,
     slots_of,
 )
+from phloem.represent.slot_rules import RULES
 
 HOLE = "__HOLE__"
 

@@ -17,9 +17,10 @@ from phloem.corpora.examples import examples_of
 from phloem.languages import by_name
 from phloem.languages.documentation import first_sentence
 from phloem.languages.example import Example
-from phloem.represent.bug_slots import DOC, EXCEPTION, EXCEPTIONS, OPERANDS, OPERATOR, VARIABLE, slots_of
+from phloem.represent.bug_slots import DOC, EXCEPTION, OPERANDS, OPERATOR, VARIABLE, slots_of
 from phloem.represent.indent_pieces import function_words
 from phloem.represent.indent_tokens import LAYOUT, NEWLINE, indent_tokens
+from phloem.represent.slot_rules import EXCEPTIONS
 from phloem.tasks.bug_injection import corrupted, exception_hole, inject, usable
 
 TASKS = {"misuse": VARIABLE, "operator": OPERATOR, "operands": OPERANDS, "docstring": DOC, "exception": EXCEPTION}

@@ -13,7 +13,6 @@ import torch
 
 from phloem.learn.objectives.bug_detection import BugDetection
 from phloem.nn.models.bug_detector import BugDetector
-from phloem.represent.bug_arrays import closed_classes
 from phloem.represent.bug_slots import CHECKS
 from phloem.represent.review_view import SHAPES, ReviewView, ReviewViewConfig
 from phloem.tasks.recipe import Recipe
@@ -39,7 +38,7 @@ def model(config: BugDetectorConfig, view: ReviewView) -> BugDetector:
         view.size,
         SHAPES,
         len(CHECKS),
-        torch.from_numpy(closed_classes(view.closed)),
+        torch.from_numpy(view.closed.classes()),
         width=config.width,
         layers=config.layers,
         heads=config.heads,
