@@ -119,6 +119,17 @@ def test_a_floor_is_a_clause_without_baseline():
     assert list(decision.values) == ["a"]
 
 
+def test_seeds_may_have_different_units():
+    sizes = (40, 1, 900)
+    outcomes = {"a": [right(0.8, count=n) for n in sizes], "b": [right(0.5, count=n) for n in sizes]}
+    decision = decide(Clause("a is better", "accuracy", "a", "b", 0.1), ACCURACY, outcomes)
+    assert decision.value == pytest.approx(
+        np.mean([one.units["accuracy"].mean(0)[0] for one in outcomes["a"]])
+        - np.mean([one.units["accuracy"].mean(0)[0] for one in outcomes["b"]])
+    )
+    assert decision.interval[0] < decision.value < decision.interval[1]
+
+
 def test_arms_measured_on_different_units_are_refused():
     outcomes = {"a": [right(0.5, count=10)], "b": [right(0.5, count=11)]}
     with pytest.raises(PhloemError, match="different test units"):

@@ -69,7 +69,7 @@ def review(
     max_file_size: MaxFileSize = None,
     verbose: Verbose = False,
 ) -> None:
-    """Find what looks wrong in Python functions, by checks that were learned from code.
+    """Find what looks wrong in functions, by checks that were learned from code.
 
     variable-misuse, wrong-operator, swapped-operands, swapped-arguments, exception-type, doc-mismatch, and
     misleading-name, which are the flags of `phloem name`. Probabilities hold where every other function has a bug: in

@@ -174,22 +174,28 @@ def decide(
     The resampling is the same for the same data (seed 0).
     """
     names = [clause.candidate] if clause.baseline is None else [clause.candidate, clause.baseline]
-    units = [np.stack([np.asarray(one.units[clause.metric], float) for one in outcomes[name]]) for name in names]
-    if len({array.shape[1] for array in units}) != 1:
+    units = [[np.asarray(one.units[clause.metric], float) for one in outcomes[name]] for name in names]
+    counts = [len(seed) for seed in units[0]]
+    if any([len(seed) for seed in arm] != counts for arm in units):
         raise PhloemError(f"{clause.name}: the arms were measured on different test units; remove their runs")
     rng = np.random.default_rng(0)
-    count = units[0].shape[1]
-    weights = np.ones((1, count)) if count == 1 else rng.multinomial(count, np.full(count, 1 / count), size=resamples)
-    whole = [metric.of(array.sum(axis=1)) for array in units]
-    drawn = [np.stack([metric.of(weights @ seed) for seed in array], axis=1) for array in units]
+    # The same units are drawn for all seeds where all were measured on as many, else each seed's for itself.
+    drawn_of = {count: _weights(count, resamples, rng) for count in dict.fromkeys(counts)}
+    whole = [metric.of(np.stack([seed.sum(axis=0) for seed in arm])) for arm in units]
+    drawn = [np.stack([metric.of(drawn_of[len(seed)] @ seed) for seed in arm], axis=1) for arm in units]
     value = float(_compare(clause, metric, [figures[None] for figures in whole])[0])
-    figures = [np.broadcast_to(one, (resamples, one.shape[1])) for one in drawn]
+    figures = drawn
     if clause.across == "mean":
         figures = [np.take_along_axis(one, rng.integers(0, one.shape[1], one.shape), axis=1) for one in figures]
     low, high = np.quantile(_compare(clause, metric, figures), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     interval = float(low), float(high)
     values = {name: one.tolist() for name, one in zip(names, whole, strict=True)}
     return Decision(clause, values, value, interval, verdict_of(interval, clause.margin))
+
+
+def _weights(count: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each of `count` units is drawn; a single unit cannot be resampled."""
+    return rng.multinomial(count, np.full(count, 1 / count), size=resamples) if count > 1 else np.ones((resamples, 1))
 
 
 def _compare(
