@@ -50,7 +50,7 @@ def usage() -> dict[str, float]:
 
 
 def build(tree: str, out: str, speed: str) -> dict[str, Any]:
-    from phloem.assist.index import Wish, index
+    from phloem.assist.search.index import Wish, index
 
     began = time.perf_counter()
     summary = index(tree, Wish(out=Path(out), speed=speed))
@@ -60,9 +60,9 @@ def build(tree: str, out: str, speed: str) -> dict[str, Any]:
 
 def ask(out: str) -> dict[str, Any]:
     """Times of questions."""
-    from phloem.assist.embedding import load_embedder
-    from phloem.assist.index_table import IndexTable
-    from phloem.assist.search import OpenIndex
+    from phloem.assist.search.embedding import load_embedder
+    from phloem.assist.search.search import OpenIndex
+    from phloem.assist.search.table import IndexTable
 
     table = IndexTable.open(Path(out))
     opened = OpenIndex(table, load_embedder(table.about.model))
@@ -81,8 +81,8 @@ def ask(out: str) -> dict[str, Any]:
 
 def recall(out: str) -> dict[str, Any]:
     """Against the products with all vectors."""
-    from phloem.assist.embedding import load_embedder
-    from phloem.assist.index_table import IndexTable
+    from phloem.assist.search.embedding import load_embedder
+    from phloem.assist.search.table import IndexTable
 
     table = IndexTable.open(Path(out))
     embedder = load_embedder(table.about.model)

@@ -29,10 +29,10 @@ import numpy as np
 import torch
 
 from phloem.assist.library import folder_of
-from phloem.assist.review import Reviewer
-from phloem.assist.review_calibration import check_figures
-from phloem.assist.review_card import update
-from phloem.assist.review_findings import ReviewFinding
+from phloem.assist.review.calibration import check_figures
+from phloem.assist.review.card import update
+from phloem.assist.review.findings import ReviewFinding
+from phloem.assist.review.review import Reviewer
 from phloem.assist.sources import SourceFile
 from phloem.corpora import shards
 from phloem.corpora.examples import examples_of

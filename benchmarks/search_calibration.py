@@ -1,7 +1,7 @@
 """The two calibrated numbers of search and clones, on the validation split of mined shards.
 
-    python benchmarks/search_calibration.py weights SHARDS    # of the fusion in phloem.assist.search
-    python benchmarks/search_calibration.py clones SHARDS     # of the cosine in phloem.assist.clones
+    python benchmarks/search_calibration.py weights SHARDS    # of the fusion in phloem.assist.search.search
+    python benchmarks/search_calibration.py clones SHARDS     # of the cosine in phloem.assist.search.clones
 
 weights: first sentences of documentation look for their functions among 20,000 without documentation; the mean
 reciprocal rank at 10 over a grid of weights, of each part alone and of reciprocal ranks.
@@ -23,12 +23,12 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from phloem.assist import search
-from phloem.assist.embedding import Embedder, load_embedder
-from phloem.assist.index_rows import COLUMNS, EMBEDDED, schema
-from phloem.assist.index_table import FORMAT, About, IndexTable
-from phloem.assist.lexical import document, query_terms
-from phloem.assist.queries import spelled_names
+from phloem.assist.search import search
+from phloem.assist.search.embedding import Embedder, load_embedder
+from phloem.assist.search.lexical import document, query_terms
+from phloem.assist.search.queries import spelled_names
+from phloem.assist.search.rows import COLUMNS, EMBEDDED, schema
+from phloem.assist.search.table import FORMAT, About, IndexTable
 from phloem.corpora.duplicates import SIMILARITY, fingerprint, similarity
 from phloem.corpora.shards import read
 from phloem.languages.documentation import first_sentence

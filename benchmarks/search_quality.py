@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from phloem.assist.embedding import load_embedder
+from phloem.assist.search.embedding import load_embedder
 from phloem.corpora import doc_code_pairs
 from phloem.errors import PhloemError
 from phloem.languages.documentation import first_sentence

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from phloem.assist.review_calibration import calibrated, judged
+from phloem.assist.review.calibration import calibrated, judged
 from phloem.learn.settings import TrainingSettings
 from phloem.learn.trainer import train
 from phloem.represent.bug_arrays import Injecting, Injection, Injector

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from phloem.assist.index import Summary
     from phloem.assist.models import Model
-    from phloem.assist.review_findings import ReviewFinding
-    from phloem.assist.search import Match
+    from phloem.assist.review.findings import ReviewFinding
+    from phloem.assist.search.index import Summary
+    from phloem.assist.search.search import Match
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "index", "load", "review", "search"]
@@ -41,10 +41,10 @@ def load(name_or_path: str | Path) -> Model:
 def index(path: str | Path = ".") -> Summary:
     """Index a folder for `search`, or bring its index up to date; says what is in it.
 
-    Raises `phloem.errors.PhloemError` where there is no such folder or its index is damaged. `phloem.assist.index`
-    has the options of the command line.
+    Raises `phloem.errors.PhloemError` where there is no such folder or its index is damaged.
+    `phloem.assist.search.index` has the options of the command line.
     """
-    from phloem.assist.index import index as bring_up_to_date
+    from phloem.assist.search.index import index as bring_up_to_date
 
     return bring_up_to_date(path)
 
@@ -52,10 +52,11 @@ def index(path: str | Path = ".") -> Summary:
 def search(query: str, path: str | Path = ".", *, limit: int = 10) -> list[Match]:
     """What in a folder answers a question in words, is like a piece of code, or like FILE:NAME; the best first.
 
-    The folder's index is made or brought up to date. To ask more than once, hold `phloem.assist.search.open_index`.
+    The folder's index is made or brought up to date. To ask more than once, hold what
+    `phloem.assist.search.search.open_index` gives.
     Raises `phloem.errors.PhloemError` for an empty query and a folder that is not there.
     """
-    from phloem.assist.search import open_index
+    from phloem.assist.search.search import open_index
 
     opened = open_index(path)
     try:
@@ -67,10 +68,10 @@ def search(query: str, path: str | Path = ".", *, limit: int = 10) -> list[Match
 def review(path: str | Path = ".", *, checks: Sequence[str] = ()) -> list[ReviewFinding]:
     """What looks wrong in the functions of a file or folder, the most probable first.
 
-    `checks` are some of `phloem.assist.review.ALL_CHECKS` in place of those that are on by default. Raises
+    `checks` are some of `phloem.assist.review.review.ALL_CHECKS` in place of those that are on by default. Raises
     `phloem.errors.PhloemError` for a path that is not there and for unknown checks.
     """
-    from phloem.assist.review import review as look_through
+    from phloem.assist.review.review import review as look_through
 
     return look_through([path], checks=checks)
 
@@ -86,6 +87,6 @@ def synth(
     where `seconds` ran out: then it is the best program so far. Raises `phloem.errors.PhloemError` for examples that
     contradict each other, and where there is not even a partial answer.
     """
-    from phloem.assist.answering import answer_to
+    from phloem.assist.synth.answering import answer_to
 
     return answer_to(examples, noise=noise, seconds=seconds)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32
 
-from phloem.assist.lexical import words
+from phloem.assist.search.lexical import words
 
 
 class Bags:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phloem.assist import clones as cloning
-from phloem.assist.clones import NEAR, Pairs, clones, fingerprints, near_pairs, semantic_pairs
-from phloem.assist.index import Wish
-from phloem.assist.search import Filters, open_index
+from phloem.assist.search import clones as cloning
+from phloem.assist.search.clones import NEAR, Pairs, clones, fingerprints, near_pairs, semantic_pairs
+from phloem.assist.search.index import Wish
+from phloem.assist.search.search import Filters, open_index
 from phloem.errors import PhloemError
 from tests.assist.bags import Bags
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from phloem.assist.embedding import STATIC_BATCH, Embedder, load_embedder
-from phloem.assist.search_training import SearchPlan, train
+from phloem.assist.search.embedding import STATIC_BATCH, Embedder, load_embedder
+from phloem.assist.search.training import SearchPlan, train
 from phloem.errors import PhloemError
 from phloem.nn.encoders.static_bag import GAIN
 from phloem.represent.bags import bags
@@ -138,7 +138,7 @@ def test_the_shipped_model_finds_plain_functions() -> None:
 
 def test_the_static_speed_leaves_torch_alone() -> None:
     program = (
-        "import sys; from phloem.assist.embedding import load_embedder; load_embedder().codes(['x = 1']); "
+        "import sys; from phloem.assist.search.embedding import load_embedder; load_embedder().codes(['x = 1']); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

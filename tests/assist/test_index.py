@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from phloem.assist import index as indexing
-from phloem.assist.index import Summary, Wish, index
-from phloem.assist.index_table import FORMAT, Busy, IndexTable, folder_for, locked
-from phloem.assist.search import open_index
+from phloem.assist.search import index as indexing
+from phloem.assist.search.index import Summary, Wish, index
+from phloem.assist.search.search import open_index
+from phloem.assist.search.table import FORMAT, Busy, IndexTable, folder_for, locked
 from phloem.assist.sources import Skipped
 from phloem.errors import PhloemError
 from tests.assist.bags import Bags
@@ -186,7 +186,7 @@ def test_a_second_run_waits_and_says_so(code: Path) -> None:
 def test_search_goes_on_with_what_there_is_while_another_run_writes(
     code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from phloem.assist import search
+    from phloem.assist.search import search
 
     monkeypatch.setattr(search, "REFRESH_WAIT", 0.1)
     run(code)
@@ -199,8 +199,8 @@ def test_search_goes_on_with_what_there_is_while_another_run_writes(
 
 SCRIPT = """
 import sys, time
-from phloem.assist import index as indexing
-from phloem.assist.index_table import IndexTable
+from phloem.assist.search import index as indexing
+from phloem.assist.search.table import IndexTable
 from tests.assist.bags import Bags
 indexing.ROWS_A_BATCH = 30
 indexing.FILES_A_TASK = 10

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from phloem.assist.index_files import machine_made, read, walk
+from phloem.assist.search.files import machine_made, read, walk
 from phloem.assist.sources import Skipped
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phloem.assist.outline import CLASSES, HOLDERS, Definition, outline, sections
-from phloem.assist.skeleton import skeleton
+from phloem.assist.search.outline import CLASSES, HOLDERS, Definition, outline, sections
+from phloem.assist.search.skeleton import skeleton
 from phloem.languages import LANGUAGES, by_name, for_path, name_for_path
 
 SHAPES = {

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from phloem.assist.review import Reviewer, Reviewers
-from phloem.assist.review_calibration import Judgements, best_variables, calibrated, finding_figures, judged
-from phloem.assist.review_card import card
-from phloem.assist.review_findings import Fix, TextLines, heeded, ranked, without_known, write_baseline
+from phloem.assist.review.calibration import Judgements, best_variables, calibrated, finding_figures, judged
+from phloem.assist.review.card import card
+from phloem.assist.review.findings import Fix, TextLines, heeded, ranked, without_known, write_baseline
+from phloem.assist.review.review import Reviewer, Reviewers
 from phloem.assist.sources import SourceFile
 from phloem.errors import PhloemError
 from phloem.represent.bug_arrays import Injecting, Injector

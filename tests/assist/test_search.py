@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phloem.assist.index import Wish, index
-from phloem.assist.lexical import MOST_TERMS, document, query_terms, words
-from phloem.assist.queries import Filters, glob_as_regex, names_a_place, understand
-from phloem.assist.search import Match, OpenIndex, fuse, name_overlap, open_index
-from phloem.assist.snippets import snippet_of
+from phloem.assist.search.index import Wish, index
+from phloem.assist.search.lexical import MOST_TERMS, document, query_terms, words
+from phloem.assist.search.queries import Filters, glob_as_regex, names_a_place, understand
+from phloem.assist.search.search import Match, OpenIndex, fuse, name_overlap, open_index
+from phloem.assist.search.snippets import snippet_of
 from phloem.errors import PhloemError
 from phloem.languages.subtokens import split
 from tests.assist.bags import Bags

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 import phloem
-from phloem.assist import committee
-from phloem.assist.columns import run_column
-from phloem.assist.committee import compare, counterpart, find, widened
-from phloem.assist.export.excel import to_excel
-from phloem.assist.export.python import to_python
-from phloem.assist.probes import probes
-from phloem.assist.questions import Question, question_of_pairs, question_of_table
-from phloem.assist.synth import languages, synth, synth_problem
-from phloem.assist.synthesis_reports import as_text, by_heart
-from phloem.assist.tables import read_table
-from phloem.assist.variations import variations
+from phloem.assist.synth import committee
+from phloem.assist.synth.columns import run_column
+from phloem.assist.synth.committee import compare, counterpart, find, widened
+from phloem.assist.synth.export.excel import to_excel
+from phloem.assist.synth.export.python import to_python
+from phloem.assist.synth.probes import probes
+from phloem.assist.synth.questions import Question, question_of_pairs, question_of_table
+from phloem.assist.synth.reports import as_text, by_heart
+from phloem.assist.synth.synth import languages, synth, synth_problem
+from phloem.assist.synth.tables import read_table
+from phloem.assist.synth.variations import variations
 from phloem.errors import PhloemError
 from phloem.execute.sandbox import Call, run
 from phloem.synthesis import sygus

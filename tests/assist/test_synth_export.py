@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phloem.assist.export.bounds import at_least
-from phloem.assist.export.excel import to_excel
-from phloem.assist.export.expressions import Unwritable
-from phloem.assist.export.python import identifiers, to_python
-from phloem.assist.export.sql import changes_case, to_sql
-from phloem.assist.graphemes import Folding
+from phloem.assist.synth.export.bounds import at_least
+from phloem.assist.synth.export.excel import to_excel
+from phloem.assist.synth.export.expressions import Unwritable
+from phloem.assist.synth.export.python import identifiers, to_python
+from phloem.assist.synth.export.sql import changes_case, to_sql
+from phloem.assist.synth.graphemes import Folding
 from phloem.execute.sandbox import Call as SandboxCall
 from phloem.execute.sandbox import run as run_in_sandbox
 from phloem.synthesis.languages import bit_vectors, spreadsheet, sygus_strings

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phloem.assist.delimited import looks_like_header, sniff_delimiter, split, unquote
-from phloem.assist.graphemes import Folding, has_clusters
-from phloem.assist.questions import question_of_pairs, question_of_table
-from phloem.assist.tables import Table, read_table, table_of, write_file
+from phloem.assist.synth.delimited import looks_like_header, sniff_delimiter, split, unquote
+from phloem.assist.synth.graphemes import Folding, has_clusters
+from phloem.assist.synth.questions import question_of_pairs, question_of_table
+from phloem.assist.synth.tables import Table, read_table, table_of, write_file
 from phloem.errors import PhloemError
 
 cell = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs", "Cc"]), max_size=10)
@@ -200,7 +200,7 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_refused(tmp_path: Path, monkeyp
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", b"0" * (3 << 20))
-    monkeypatch.setattr("phloem.assist.workbooks.LARGEST_UNPACKED", 1 << 20)
+    monkeypatch.setattr("phloem.assist.synth.workbooks.LARGEST_UNPACKED", 1 << 20)
     with pytest.raises(PhloemError, match="unpacks to more"):
         read_table(path)
 
@@ -260,7 +260,7 @@ def test_clusters_are_those_of_the_standard() -> None:
     regex = pytest.importorskip("regex")
     import re
 
-    from phloem.assist.graphemes import CLUSTER
+    from phloem.assist.synth.graphemes import CLUSTER
 
     one = re.compile(f"{CLUSTER}|.", re.DOTALL)
     for text in [

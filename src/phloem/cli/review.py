@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from phloem.assist.changes import Lines, changed_lines, touches
-from phloem.assist.review_findings import (
+from phloem.assist.review.findings import (
     DEFAULT_REVIEW_BASELINE,
     ReviewFinding,
     heeded,
@@ -17,7 +17,7 @@ from phloem.assist.review_findings import (
     without_known,
     write_baseline,
 )
-from phloem.assist.review_reports import REVIEW_REPORTS
+from phloem.assist.review.reports import REVIEW_REPORTS
 from phloem.assist.settings import Settings, read_settings
 from phloem.assist.sources import Skipped, SourceFile
 from phloem.cli.name import BaselineFile, Diff, FailOn, Format
@@ -35,7 +35,7 @@ from phloem.cli.options import (
 from phloem.errors import PhloemError
 
 if TYPE_CHECKING:
-    from phloem.assist.review import Reviewers
+    from phloem.assist.review.review import Reviewers
     from phloem.languages.example import Example
 
 ModelName = Annotated[
@@ -121,7 +121,7 @@ def _findings(
     threshold: float | None,
     changed: dict[str, Lines] | None,
 ) -> tuple[list[ReviewFinding], Reviewers]:
-    from phloem.assist.review import Reviewers
+    from phloem.assist.review.review import Reviewers
 
     reviewers = Reviewers(settings.review_model, checks=settings.checks or None, naming=settings.model)
     sources: dict[str, SourceFile] = {}

@@ -19,9 +19,9 @@ from phloem.cli.options import Exclude, MaxFileSize, Verbose, progress, remark, 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from phloem.assist.clones import Group
-    from phloem.assist.index import Summary, Wish
-    from phloem.assist.search import Match, OpenIndex
+    from phloem.assist.search.clones import Group
+    from phloem.assist.search.index import Summary, Wish
+    from phloem.assist.search.search import Match, OpenIndex
 
 Tree = Annotated[str, typer.Argument(metavar="PATH", help="The folder.")]
 Out = Annotated[
@@ -82,7 +82,7 @@ def index(
 
     phloem index . --exclude "tests/" --json
     """
-    from phloem.assist.index import index as bring_up_to_date
+    from phloem.assist.search.index import index as bring_up_to_date
 
     skipped = Skipped()
     wish = _wish(out, model, exclude, max_file_size, speed=speed, rebuild=rebuild, workers=workers)
@@ -129,7 +129,7 @@ def search(
 
     git show HEAD:lib.py | phloem search -
     """
-    from phloem.assist.queries import Filters, names_a_place, understand
+    from phloem.assist.search.queries import Filters, names_a_place, understand
 
     query = sys.stdin.read() if query == "-" else query
     if not names_a_place(query):
@@ -161,8 +161,8 @@ def similar(
 
     phloem similar src/net.py:Client.get ../other-project --limit 5
     """
-    from phloem.assist.queries import Filters
-    from phloem.assist.similar import read_definition
+    from phloem.assist.search.queries import Filters
+    from phloem.assist.search.similar import read_definition
 
     read_definition(place)
     filters = Filters(language, glob, kind)
@@ -200,8 +200,8 @@ def clones(
 
     phloem clones --threshold 0.95 --json
     """
-    from phloem.assist.clones import clones as find
-    from phloem.assist.queries import Filters
+    from phloem.assist.search.clones import clones as find
+    from phloem.assist.search.queries import Filters
     from phloem.errors import PhloemError
 
     if only not in (None, "near", "semantic"):
@@ -225,7 +225,7 @@ def clones(
 def _wish(
     out: Path | None, model: str | None, exclude: list[str] | None, max_file_size: str | None, **more: Any
 ) -> Wish:
-    from phloem.assist.index import MODEL, Wish
+    from phloem.assist.search.index import MODEL, Wish
 
     settings = read_settings().given(exclude=tuple(exclude or ()), max_file_size=size_in_bytes(max_file_size))
     return Wish(
@@ -239,7 +239,7 @@ def _wish(
 
 @contextmanager
 def _opened(path: str, out: Path | None, no_refresh: bool) -> Iterator[OpenIndex]:
-    from phloem.assist.search import open_index
+    from phloem.assist.search.search import open_index
 
     with _quietly() as tell:
         opened = open_index(path, refresh=not no_refresh, wish=_wish(out, None, None, None), tell=tell)

@@ -14,10 +14,10 @@ from phloem.cli.options import progress, remark
 from phloem.errors import PhloemError
 
 if TYPE_CHECKING:
-    from phloem.assist.filling import Filling
-    from phloem.assist.questions import Columns, Question
-    from phloem.assist.synth import Answer
-    from phloem.assist.tables import Table
+    from phloem.assist.synth.filling import Filling
+    from phloem.assist.synth.questions import Columns, Question
+    from phloem.assist.synth.synth import Answer
+    from phloem.assist.synth.tables import Table
 
 OUT_OF_TIME = 3
 
@@ -149,8 +149,8 @@ def _check(
 def _question(
     file: str | None, example: list[str] | None, output: str | None, inputs: list[str], header: bool | None
 ) -> tuple[Table | None, Question, Columns | None]:
-    from phloem.assist.questions import question_of_pairs, question_of_table
-    from phloem.assist.tables import read_table
+    from phloem.assist.synth.questions import question_of_pairs, question_of_table
+    from phloem.assist.synth.tables import read_table
 
     if file is None:
         pairs = [each.split("\0", 1) for each in example or []]
@@ -165,8 +165,8 @@ def _question(
 
 
 def _of_problem(file: str, noise: int, timeout: float) -> tuple[Answer | None, Question]:
-    from phloem.assist.questions import Question
-    from phloem.assist.synth import synth_problem
+    from phloem.assist.synth.questions import Question
+    from phloem.assist.synth.synth import synth_problem
     from phloem.synthesis import sygus
 
     problem = sygus.load(file)
@@ -181,7 +181,7 @@ def _of_problem(file: str, noise: int, timeout: float) -> tuple[Answer | None, Q
 def _of_question(
     question: Question, noise: int, timeout: float, table: Table | None, columns: Columns | None, ask: bool
 ) -> tuple[Answer | None, Question]:
-    from phloem.assist.synth import synth as search
+    from phloem.assist.synth.synth import synth as search
 
     cells = table.references(columns.inputs) if table is not None and columns is not None else []
     while True:
@@ -196,7 +196,7 @@ def _of_question(
 
 def _ask(answer: Answer) -> str | None:
     """The output that the person wants for the input in doubt; None when they have answered enough."""
-    from phloem.assist.synthesis_reports import question_text
+    from phloem.assist.synth.reports import question_text
 
     assert answer.ambiguous_on is not None
     outputs = answer.ambiguous_on.outputs
@@ -228,8 +228,8 @@ def _filling(
     header: bool | None,
 ) -> tuple[Table | None, Filling | None]:
     """The table to fill and what the program fills in; a program that is not solved fills nothing."""
-    from phloem.assist.filling import columns_of, fill
-    from phloem.assist.tables import read_table
+    from phloem.assist.synth.filling import columns_of, fill
+    from phloem.assist.synth.tables import read_table
 
     if apply is not None:
         table = read_table(apply, header=header)
@@ -250,7 +250,7 @@ def _show(
     to_stdout: bool,
 ) -> None:
     """The answer on stdout; on stderr, one line, where stdout has the filled table."""
-    from phloem.assist import synthesis_reports as reports
+    from phloem.assist.synth import reports as reports
 
     if as_json:
         typer.echo(reports.as_json(answer, question, filling, seconds))
@@ -270,7 +270,7 @@ def _show(
 
 
 def _save(filling: Filling | None, path: str | None, *, to_stdout: bool, as_json: bool) -> None:
-    from phloem.assist.tables import write_file
+    from phloem.assist.synth.tables import write_file
 
     if filling is None:
         if path is not None:

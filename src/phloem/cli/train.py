@@ -131,7 +131,7 @@ def search(
 
     phloem train search --data python --data java --from code-search --minutes 30 --out models/search
     """
-    from phloem.assist.search_training import SearchPlan, train
+    from phloem.assist.search.training import SearchPlan, train
 
     plan = SearchPlan(
         data=tuple(data),
@@ -177,7 +177,7 @@ def review(
 
     phloem train review --data shards --language java --minutes 40 --out models/review
     """
-    from phloem.assist.review_training import ReviewPlan, train
+    from phloem.assist.review.training import ReviewPlan, train
 
     plan = ReviewPlan(
         data=data,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from lsprotocol import types
 
 from phloem.assist.reports import percent
-from phloem.assist.review_findings import ReviewFinding
-from phloem.assist.review_reports import suggestion
+from phloem.assist.review.findings import ReviewFinding
+from phloem.assist.review.reports import suggestion
 from phloem.serve.lsp_answers import span
 from phloem.serve.positions import Lines
 

@@ -318,9 +318,9 @@ class Tools:
 def _synthesize(
     examples: list[Example], rows: list[list[str]], seconds: float, noise: int
 ) -> tuple[answers.SynthAnswer, str]:
-    from phloem.assist.questions import Question
-    from phloem.assist.synth import synth
-    from phloem.assist.synthesis_reports import as_text
+    from phloem.assist.synth.questions import Question
+    from phloem.assist.synth.reports import as_text
+    from phloem.assist.synth.synth import synth
 
     began = time.monotonic()
     width = len(examples[0].inputs)

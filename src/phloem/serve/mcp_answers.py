@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 from phloem.assist.reports import percent
 
 if TYPE_CHECKING:
-    from phloem.assist.clones import Group
     from phloem.assist.explanation import Explanation
     from phloem.assist.findings import Finding
-    from phloem.assist.search import Match
-    from phloem.assist.synth import Answer
+    from phloem.assist.search.clones import Group
+    from phloem.assist.search.search import Match
+    from phloem.assist.synth.synth import Answer
 
 LONGEST = 24_000  # characters of code in one answer: what an assistant reads in one go
 LONGEST_CODE = 6_000  # of one definition

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from phloem.assist.reports import percent
 
 if TYPE_CHECKING:
-    from phloem.assist.review_findings import ReviewFinding
+    from phloem.assist.review.findings import ReviewFinding
 
 LONGEST_FIX = 2_000  # characters
 

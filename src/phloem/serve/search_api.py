@@ -18,7 +18,7 @@ from phloem.serve.schema import Problem, Tokens
 from phloem.serve.workspace import Workspace
 
 if TYPE_CHECKING:
-    from phloem.assist.search import Match
+    from phloem.assist.search.search import Match
     from phloem.serve.worker import Worker
 
 LONGEST_QUERY = 20_000  # characters

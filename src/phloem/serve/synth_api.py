@@ -15,8 +15,8 @@ from phloem.serve.search_api import colours
 from phloem.serve.worker import Worker
 
 if TYPE_CHECKING:
-    from phloem.assist.questions import Question
-    from phloem.assist.synth import Answer
+    from phloem.assist.synth.questions import Question
+    from phloem.assist.synth.synth import Answer
 
 MOST_ROWS, MOST_COLUMNS, LONGEST_CELL = 500, 8, 1_000
 LONGEST_PROGRAM = 20_000  # characters
@@ -87,7 +87,7 @@ def add_synth(app: FastAPI, worker: Worker, problems: dict[int | str, dict[str, 
 
 def answered(request: SynthRequest) -> SynthResponse:
     """The answer to a request. Raises PhloemError for ragged rows and for examples that contradict each other."""
-    from phloem.assist.synth import synth
+    from phloem.assist.synth.synth import synth
 
     question, rows = question_of(request)
     if not question.outputs:
@@ -113,7 +113,7 @@ def answered(request: SynthRequest) -> SynthResponse:
 
 def question_of(request: SynthRequest) -> tuple[Question, list[int]]:
     """The question that a table asks, and its rows that are not empty."""
-    from phloem.assist.questions import Question
+    from phloem.assist.synth.questions import Question
 
     if len(request.inputs) != len(request.outputs):
         raise PhloemError(f"{len(request.inputs)} rows of inputs, {len(request.outputs)} outputs")

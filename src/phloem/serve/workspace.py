@@ -23,12 +23,12 @@ from phloem.errors import PhloemError
 from phloem.languages import by_name
 
 if TYPE_CHECKING:
-    from phloem.assist.clones import Group
     from phloem.assist.explanation import Explanation
     from phloem.assist.models import Model, Models
-    from phloem.assist.review import Reviewers
-    from phloem.assist.review_findings import ReviewFinding
-    from phloem.assist.search import Filters, Match, OpenIndex
+    from phloem.assist.review.findings import ReviewFinding
+    from phloem.assist.review.review import Reviewers
+    from phloem.assist.search.clones import Group
+    from phloem.assist.search.search import Filters, Match, OpenIndex
 
 FRESH = 2.0  # seconds
 SECONDS = 30.0  # that models may take for one answer
@@ -83,8 +83,8 @@ class Workspace:
 
         Raises PhloemError, MissingExtra among them.
         """
-        from phloem.assist.index import Wish
-        from phloem.assist.search import open_index
+        from phloem.assist.search.index import Wish
+        from phloem.assist.search.search import open_index
 
         due = time.monotonic() - self._looked > self.fresh
         if self._opened is not None and not (due and refresh):
@@ -114,8 +114,8 @@ class Workspace:
 
         Raises PhloemError for an empty query, unknown filters and a damaged index.
         """
-        from phloem.assist.lexical import query_terms
-        from phloem.assist.search import understand
+        from phloem.assist.search.lexical import query_terms
+        from phloem.assist.search.search import understand
 
         place = self._place(query)
         if place:
@@ -152,7 +152,7 @@ class Workspace:
 
         As the index is: files are not looked at, so that the answer comes at once.
         """
-        from phloem.assist.index_table import literal
+        from phloem.assist.search.table import literal
 
         text = query.strip()
         opened = self.index(refresh=False)
@@ -171,7 +171,7 @@ class Workspace:
 
     def is_indexed(self) -> bool:
         """Whether there is an index that covers the folder."""
-        from phloem.assist.index_table import nearest
+        from phloem.assist.search.table import nearest
 
         return nearest(self.root) is not None
 
@@ -186,7 +186,7 @@ class Workspace:
         tell: Tell = silent,
     ) -> list[Group]:
         """Groups of functions that are copies or do the same, those with the most lines to save first."""
-        from phloem.assist.clones import clones
+        from phloem.assist.search.clones import clones
 
         opened = self.index(tell)
         groups = clones(
@@ -205,7 +205,7 @@ class Workspace:
 
     def languages(self) -> dict[str, int]:
         """How many definitions of each language there are, as the index was last looked after."""
-        from phloem.assist.index_files import language_of
+        from phloem.assist.search.files import language_of
 
         opened = self.index(refresh=False)
         counts: dict[str, int] = {}
@@ -246,8 +246,8 @@ class Workspace:
     ) -> list[ReviewFinding]:
         """What looks wrong in a file, the most probable first, as `phloem review` has it; `checks` in place of the
         settings' own, `names=False` without misleading ones. Raises PhloemError, also what `check` raises."""
-        from phloem.assist.review import Reviewers
-        from phloem.assist.review_findings import heeded, ranked
+        from phloem.assist.review.findings import heeded, ranked
+        from phloem.assist.review.review import Reviewers
 
         chosen = tuple(checks) or self.settings.checks
         if chosen not in self._reviewers:
@@ -290,7 +290,7 @@ class Workspace:
 
     def _filters(self, opened: OpenIndex, language: str | None, path: str | None, kind: str | None) -> Filters:
         """The index may be of a folder above; a glob with a slash begins at this one."""
-        from phloem.assist.search import Filters
+        from phloem.assist.search.search import Filters
 
         glob = opened.below + path.removeprefix("./") if path and "/" in path.rstrip("/") else path
         filters = Filters(language or None, glob or None, kind or None)

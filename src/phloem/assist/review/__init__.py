@@ -1,0 +1,1 @@
+"""Review: what looks wrong, by learned checks, and training them on one's own code."""

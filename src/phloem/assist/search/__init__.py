@@ -1,0 +1,1 @@
+"""Search over one's own code: the index, questions, and what is alike."""
