@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CPU_TORCH ?= https://download.pytorch.org/whl/cpu
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run setup test lint smoke bench docs docs-serve wheel clean
+.PHONY: run setup develop test lint smoke bench docs docs-serve wheel clean
 .DEFAULT_GOAL := run
 
 run: setup
@@ -22,25 +22,32 @@ run: setup
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml requirements.lock scripts/setup.py
+	@$(PYTHON) scripts/setup.py $(VENV) --extras serve,search,tables,mcp,lsp --cpu-index "$(CPU_TORCH)"
+	@touch $@
+
+# What tests, linting and building need besides.
+develop: $(VENV)/.develop
+
+$(VENV)/.develop: $(VENV)/.ready
 	@$(PYTHON) scripts/setup.py $(VENV) --cpu-index "$(CPU_TORCH)"
 	@touch $@
 
-test: setup
+test: develop
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
-lint: setup
+lint: develop
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-smoke: setup
+smoke: develop
 	@for name in $$($(BIN)/phloem systems --names); do $(BIN)/phloem reproduce $$name --scale smoke --out $(VENV)/smoke || exit 1; done
 
-bench: setup
+bench: develop
 	@$(BIN)/python benchmarks/table.py $(BENCH)
 
-docs: setup
+docs: develop
 	@$(BIN)/python -m pip install -q -c requirements.lock '.[docs]'
 	@$(BIN)/python docs/generate.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
@@ -49,7 +56,7 @@ docs: setup
 docs-serve: docs
 	@$(BIN)/mkdocs serve
 
-wheel: setup
+wheel: develop
 	@$(BIN)/python -m build --wheel --outdir dist -q
 	@$(PYTHON) scripts/wheel_smoke.py dist
 

@@ -30,6 +30,7 @@ def reachable(url: str) -> bool:
 def main() -> int:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("folder", type=Path)
+    ask.add_argument("--extras", default="dev", help="of pyproject.toml, by commas")
     ask.add_argument("--cpu-index", default="", help="an index with CPU builds of torch")
     want = ask.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036 - this file runs before anything checked the version
@@ -52,7 +53,7 @@ def main() -> int:
         )
         subprocess.run([*pip, *index, "torch"], check=True, stderr=None)
     print("installing phloem and what it needs ...", flush=True)
-    subprocess.run([*pip, "-e", f"{ROOT}[dev]"], check=True)
+    subprocess.run([*pip, "-e", f"{ROOT}[{want.extras}]"], check=True)
     print(f"ready in {time.monotonic() - started:.0f} s", flush=True)
     return 0
 

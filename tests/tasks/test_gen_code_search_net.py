@@ -1,10 +1,14 @@
-"""GenCodeSearchNet: items, and a matching set whose format does not tell the label."""
+"""GenCodeSearchNet: items, a matching set whose format does not tell the label, and ranks among distractors."""
+
+import json
 
 import numpy as np
 import pytest
 
 from phloem.corpora import datasets
-from phloem.tasks.gen_code_search_net import Item, matching, read, text_of
+from phloem.errors import PhloemError
+from phloem.systems.understanding.gecs import DROP, by_bm25, by_tf_idf
+from phloem.tasks.gen_code_search_net import Item, matching, published, ranks, read, text_of
 
 WORDS = ("value", "index", "list", "read", "file", "sum", "node", "tree", "path", "x", "i", "n")
 
@@ -85,3 +89,93 @@ def test_the_format_does_not_tell_the_label(of):
     assert abs(fitted_accuracy(ours, labels) - 0.5) <= 0.06
     leaking = np.array([of(pairs[i].code if pairs[i].label else " ".join(pairs[i].code)) for i in order])
     assert fitted_accuracy(leaking, labels) > 0.95
+
+
+def random_vectors(count: int) -> np.ndarray:
+    return np.random.default_rng(7).normal(size=(2, count, 32))
+
+
+@pytest.mark.row("S066", 2)
+def test_distractors_are_other_places_and_depend_on_seed_and_set_alone():
+    seen = {}
+
+    def note(query, candidates):
+        seen[query] = candidates
+        return -np.arange(len(candidates))
+
+    ranks("go", 300, note)
+    assert all(own[0] == query and len(set(own.tolist())) == 100 for query, own in seen.items())
+    first = {query: own.copy() for query, own in seen.items()}
+    ranks("java", 300, note)
+    assert any((first[query] != seen[query]).any() for query in seen)
+    ranks("go", 300, note, queries=20)
+    assert all((first[query] == seen[query]).all() for query in range(20))
+    ranks("go", 300, note, seed=1)
+    assert any((first[query] != seen[query]).any() for query in seen)
+
+
+@pytest.mark.row("S066", 2)
+@pytest.mark.parametrize(("count", "margin"), [(1070, 0.011), (10_293, 0.0035)])
+def test_random_vectors_have_the_mean_reciprocal_rank_of_chance(count, margin):
+    asked, codes = random_vectors(count)
+    found = ranks("any", count, lambda query, candidates: codes[candidates] @ asked[query])
+    chance = sum(1 / rank for rank in range(1, 101)) / 100
+    assert chance == pytest.approx(0.0519, abs=5e-5)
+    assert abs(float((1 / found).mean()) - chance) < margin
+
+
+@pytest.mark.row("S066", 3)
+@pytest.mark.parametrize("copied", [False, True])
+def test_oracles_and_constant_scores(copied):
+    made = items(400)
+    if copied:  # the second half has the codes of the first
+        made = made[:200] + [Item(f"{one.comment} again", one.code) for one in made[:200]]
+    by_place = ranks("any", 400, lambda query, candidates: (candidates == query).astype(float))
+    assert (by_place == 1).all()
+    codes = np.array([one.code for one in made])
+    drawn = {}
+
+    def same_text(query, candidates):
+        drawn[query] = bool((codes[candidates[1:]] == codes[query]).any())
+        return (codes[candidates] == codes[query]).astype(float)
+
+    by_text = ranks("any", 400, same_text)
+    assert [rank > 1 for rank in by_text] == [drawn[query] for query in range(400)]
+    assert any(drawn.values()) == copied
+    constant = ranks("any", 400, lambda query, candidates: np.zeros(len(candidates)))
+    assert (1 / constant).mean() == pytest.approx(0.01)
+
+
+@pytest.mark.row("S066", 1)
+@pytest.mark.parametrize(("name", "count"), [("statcodesearch", 1070), ("cosqa", 10_293)])
+def test_released_ranking_sets(name, count):
+    place = datasets.folder()
+    if place is None or not (place / "gecs").is_dir():
+        pytest.skip("PHLOEM_DATA has no gecs")
+    found = published(name)
+    assert len(found.items) == count
+    assert found.skipped == 0
+
+
+@pytest.mark.row("S066", 1)
+def test_a_released_file_is_read(tmp_path):
+    (tmp_path / "gecs").mkdir()
+    file = tmp_path / "gecs" / "test_cosqa_mrr.jsonl"
+    lines = ["a [CODESPLIT] b", "c <s> [CODESPLIT] d", "e [CODESPLIT] f [CODESPLIT] g"]
+    file.write_text("".join(json.dumps({"input": line, "target": 1}) + "\n" for line in lines))
+    assert published("cosqa", special=("<s>",), data=tmp_path) == ([Item("a", "b")], 2)
+    file.write_text("{}\n")
+    with pytest.raises(PhloemError, match="no ranking set"):
+        published("cosqa", data=tmp_path)
+    file.unlink()
+    with pytest.raises(PhloemError, match="drndr/gencodesearchnet"):
+        published("cosqa", data=tmp_path)
+
+
+def test_drop_and_words_as_in_the_system():
+    made = items(150)
+    perfect = [Item(one.code.replace("#", ""), one.code) for one in made]
+    for scorer in (by_bm25, by_tf_idf):
+        assert (1 / ranks("any", 150, scorer(perfect))).mean() > 0.9
+    rows = np.array([[0.5, 1, 0, 0], [1.0, 1, 0, 0], [0, 0, 0.25, 1]])
+    assert DROP.of(rows.sum(axis=0)) == pytest.approx(0.5)

@@ -21,7 +21,7 @@ EXTRAS = {
     "mcp": ("mcp", "lancedb"),
     "lsp": ("pygls", "lancedb"),
     "cluster": ("ray", "accelerate"),
-    "symbolic": ("stitch-core",),
+    "symbolic": ("stitch-core", "sympy", "llvmlite", "ziglang"),
     "transformers": ("transformers",),
 }
 

@@ -22,6 +22,7 @@ from phloem.cli import (
     explain,
     inspect,
     name,
+    programl,
     rasp,
     review,
     search,
@@ -90,6 +91,7 @@ app.command("review", rich_help_panel=JOBS)(review.review)
 app.command("summarize", rich_help_panel=JOBS)(summarize.summarize)
 app.command("explain", rich_help_panel=JOBS)(explain.explain)
 app.command("dataflow", rich_help_panel=JOBS)(dataflow.dataflow)
+app.command("programl", rich_help_panel=JOBS)(programl.programl)
 app.command("synth", cls=synth.ExamplePairs, rich_help_panel=JOBS)(synth.synth)
 app.command("index", rich_help_panel=JOBS)(search.index)
 app.command("search", rich_help_panel=JOBS)(search.search)

@@ -1,0 +1,81 @@
+"""Splits by compound divergence, length and template."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from phloem.corpora import datasets, geoquery
+from phloem.tasks.compositional_splits import (
+    ATOMS,
+    COMPOUNDS,
+    Exchange,
+    by_length,
+    by_template,
+    divergence,
+    nested,
+    symbols,
+    tmcd,
+)
+
+
+@pytest.fixture(scope="module")
+def queries():
+    if datasets.folder() is None:
+        pytest.skip("PHLOEM_DATA is not set")
+    return [geoquery.marked(each)[1] for each in geoquery.questions()]
+
+
+def test_parts_of_a_query():
+    query = ["answer", "(", "exclude", "(", "state", "(", "all", ")", ",", "next_to_2", "(", "m0", ")", ")", ")"]
+    assert list(symbols(query)) == ["answer", "exclude", "state", "all", "next_to_2", "m0"]
+    assert list(nested(query)) == [
+        ("answer", "exclude"), ("exclude", "state"), ("state", "all"), ("exclude", "next_to_2"), ("next_to_2", "m0"),
+    ]  # fmt: skip
+
+
+@pytest.mark.row("S179", 4)
+def test_divergence_of_equal_and_disjoint_counts():
+    one, other = Counter("aabc"), Counter("xyz")
+    for exponent in (ATOMS, COMPOUNDS):
+        assert divergence(one, one, exponent) == pytest.approx(0, abs=1e-12)
+        assert divergence(one, other, exponent) == 1
+    assert divergence(Counter("ab"), Counter("a"), COMPOUNDS) != divergence(Counter("a"), Counter("ab"), COMPOUNDS)
+
+
+@pytest.mark.row("S179", 4)
+def test_updates_equal_recomputation(queries):
+    parts = [Counter(symbols(query)) for query in queries], [Counter(nested(query)) for query in queries]
+    split, rng = Exchange(*parts, range(400)), Random(0)
+    for _ in range(200):
+        for side in (split.train, split.test):
+            split.move(rng.choice(sorted(side)))
+        again = Exchange(*parts, split.train)
+        assert abs(split.divergence() - again.divergence()) < 1e-9
+        assert split.known == again.known
+
+
+@pytest.mark.row("S179", 4)
+def test_tmcd_diverges_and_knows_every_atom(queries):
+    train, test = tmcd(queries, len(queries) // 2, Random(0))
+    assert sorted(train + test) == list(range(len(queries)))
+
+    def counts(chosen, parts):
+        return Counter(part for i in chosen for part in parts(queries[i]))
+
+    assert set(counts(test, symbols)) <= set(counts(train, symbols))
+    order = Random(1).sample(range(len(queries)), len(queries))
+    drawn = order[: len(train)], order[len(train) :]
+    made, by_chance = (
+        divergence(counts(one, nested), counts(other, nested), COMPOUNDS) for one, other in ((train, test), drawn)
+    )
+    assert made > by_chance + 0.1
+
+
+def test_length_and_template_splits():
+    targets = [["x"] * length for length in (3, 1, 5, 2)]
+    assert by_length(targets, 2) == ([1, 3], [0, 2])
+    templates = list("abacbdd")
+    train, test = by_template(templates, 3, Random(0))
+    assert len(train) >= 3
+    assert not {templates[i] for i in train} & {templates[i] for i in test}
