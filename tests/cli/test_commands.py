@@ -151,6 +151,11 @@ def test_systems_are_listed() -> None:
     assert "code2seq" in names
     assert "code2seq" in phloem("systems", "code2seq").stdout
     assert phloem("systems", "none").exit_code == 2
+    searching = phloem("systems", "--task", "code search", "--names").stdout.split()
+    assert {"sgpt", "gnn-coder"} <= set(searching) < set(names)
+    unknown = phloem("systems", "--task", "cooking")
+    assert unknown.exit_code == 2
+    assert "code search" in unknown.stderr
     assert phloem("reproduce", "none").exit_code == 2
     assert phloem("reproduce", "code2seq", "--scale", "huge").exit_code == 2
 

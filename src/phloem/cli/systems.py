@@ -23,6 +23,9 @@ def systems(
         str | None, typer.Argument(metavar="[NAME]", help="One system's card, by name or row; none lists all.")
     ] = None,
     room: Annotated[str | None, typer.Option("--room", metavar="ROOM", help="Only the systems of this room.")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", metavar="WORD", help="Only systems for a kind of task, such as repair.")
+    ] = None,
     out: Results = Path("results"),
     only_names: Annotated[bool, typer.Option("--names", help="Print names alone, a line each.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -36,6 +39,8 @@ def systems(
     phloem systems code2seq
 
     phloem systems --room synthesis --names
+
+    phloem systems --task "code search"
     """
     from phloem.systems import registry
     from phloem.systems.reproduce import table
@@ -46,6 +51,12 @@ def systems(
         if room not in rooms:
             raise PhloemError(f"no system in a room {room!r}; there are {', '.join(rooms)}")
         cards, rooms = [card for card in cards if card.room == room], [room]
+    if task is not None:
+        wanted = _for_task(task)
+        cards = [card for card in cards if card.name in wanted]
+        rooms = sorted({card.room for card in cards})
+        if not cards:
+            raise PhloemError(f"no system speaks of {task!r} yet")
     if only_names:
         typer.echo("\n".join(card.name for card in cards))
         return
@@ -134,3 +145,17 @@ def reproduce(
         typer.echo(f"{clause['clause']}: {said}")
     written = out / result["system"] / f"{scale}.json"
     typer.echo(f"{result['system']} at {scale}: {result['verdict']} ({written})")
+
+
+def _for_task(task: str) -> set[str]:
+    """The systems whose papers speak of a kind of task. Raises PhloemError for an unknown one."""
+    import re
+
+    from phloem.analysis.taxonomy_tables import TASK_KINDS
+    from phloem.systems.understanding.survey_code_lm import entries
+
+    kinds = [kind for kind in TASK_KINDS if task.lower() in kind.name or task.lower() in kind.commands]
+    if not kinds:
+        raise PhloemError(f"no kind of task {task!r}; there are {', '.join(kind.name for kind in TASK_KINDS)}")
+    words = "|".join(kind.words for kind in kinds)
+    return {each.name for each in entries() if re.search(words, each.text, re.IGNORECASE)}
