@@ -16,7 +16,7 @@ from phloem.assist.cards import record
 from phloem.assist.engines import TorchEngine
 from phloem.assist.models import load
 from phloem.assist.ranking import Ranking, ranking_of
-from phloem.assist.ranking_fit import PENALTIES, fit_ranking, rank
+from phloem.assist.ranking_fit import PENALTIES, fit_ranking, no_worse, rank
 from phloem.decode.base import Hypothesis
 from phloem.measure.calibration import calibration_error, logistic
 
@@ -82,7 +82,8 @@ def test_a_ranking_is_chosen_on_validation_and_kept_with_the_model(
     chosen = next(row for row in found["tried"] if row["length_penalty"] == found["length_penalty"])
     plain = found["tried"][0]
     assert chosen["f1"] >= plain["f1"]
-    assert chosen["exact_match"] >= plain["exact_match"]
+    share = plain["exact_match"]
+    assert chosen["exact_match"] >= share - np.sqrt(1 / found["examples"])
     assert "Suggestions are ordered by" in (copy / "MODEL_CARD.md").read_text()
     source = "def get_name(self):\n    return self.name\n\ndef add(a, b):\n    return a + b\n"
     after = load(copy)
@@ -91,6 +92,14 @@ def test_a_ranking_is_chosen_on_validation_and_kept_with_the_model(
         assert (old.flagged, old.per_word) == (new.flagged, new.per_word)
         shares = [each.probability for each in new.suggestions]
         assert shares == sorted(shares, reverse=True)
+
+
+def test_as_many_right_but_for_a_standard_error() -> None:
+    before = np.array([1.0] * 50 + [0.0] * 50)
+    assert no_worse(before, before)
+    assert no_worse(np.roll(before, 3), before)  # three won, three lost
+    assert no_worse(np.array([0.0] * 5 + [1.0] * 48 + [0.0] * 47), before)  # five lost, three won
+    assert not no_worse(np.array([1.0] * 40 + [0.0] * 60), before)
 
 
 def test_no_functions_give_no_ranking(names_model: Path, tmp_path: Path) -> None:

@@ -52,6 +52,9 @@ def _claim(card, scale):
     return None
 
 
+TABLES = {"compositional"}  # of several rows, under the row of one of them
+
+
 @pytest.fixture(autouse=True)
 def _one_thread():
     before = torch.get_num_threads()
@@ -62,7 +65,7 @@ def _one_thread():
 @pytest.mark.parametrize("name", registry.names())
 def test_card_and_claims_fit_together(name):
     card = registry.card(name)
-    assert registry.card(card.row) == card
+    assert registry.card(card.row) == card or name in TABLES
     assert "20" in card.source, "the first paragraph names the paper and its year"
     for scale in ("smoke", "laptop", "paper"):
         claim = _claim(card, scale)

@@ -1,9 +1,10 @@
 """Choosing a model's ranking (`assist.ranking`) on functions that it was not trained on.
 
 Names: of the length penalties, the one with the best F1 among those under which no fewer names are exactly right than
-without one. Sentences: the penalty and the longest repetition with the best BLEU. The logistic function is then fitted
-to all suggestions of the chosen search. Sentences are suggested down to the probability above which, on average, half
-of their words are right.
+without one, by more than a standard error of the difference (the rule of one standard error: Breiman et al. 1984,
+section 3.4.3). Sentences: the penalty and the longest repetition with the best BLEU. The logistic function is then
+fitted to all suggestions of the chosen search. Sentences are suggested down to the probability above which, on average,
+half of their words are right.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def fit_ranking(task: str, net: Any, view: Any, dataset: Any, length: int, tell:
     references = part.references(np.arange(len(part)))
     tried: list[dict[str, Any]] = []
     rankings: list[tuple[Ranking, Answered]] = []
+    hits: list[np.ndarray] = []
     for no_repeat in REPEATS[task]:
         searched = suggestions(net, view, part, Ranking(no_repeat=no_repeat), length, tell)
         for penalty in PENALTIES:
@@ -62,10 +64,11 @@ def fit_ranking(task: str, net: Any, view: Any, dataset: Any, length: int, tell:
             row = {"length_penalty": penalty, "no_repeat": no_repeat, **figures}
             tried.append(row)
             rankings.append((ranking, searched))
+            hits.append(
+                np.array([words == list(wanted) for words, wanted in zip(best, references, strict=True)], float)
+            )
     figure = "f1" if task == "names" else "bleu"
-    allowed = [
-        place for place, row in enumerate(tried) if task != "names" or row["exact_match"] >= tried[0]["exact_match"]
-    ]
+    allowed = [place for place in range(len(tried)) if task != "names" or no_worse(hits[place], hits[0])]
     ranking, searched = rankings[max(allowed, key=lambda place: tried[place][figure])]
     values, right = rightness(task, ranking, searched, references)
     slope, offset = calibration.logistic(values, right)
@@ -76,6 +79,12 @@ def fit_ranking(task: str, net: Any, view: Any, dataset: Any, length: int, tell:
         ranking, shown = with_least(ranking, searched, references)
         facts["suggested"] = shown
     return {**ranking._asdict(), **facts}
+
+
+def no_worse(hits: Float[np.ndarray, " functions"], before: Float[np.ndarray, " functions"]) -> bool:
+    """Whether no fewer are right than before, but for a standard error of the difference."""
+    lost = before - hits
+    return bool(lost.mean() <= lost.std() / np.sqrt(len(lost)))
 
 
 def rank(name: str, data: str, tell: Tell = silent) -> dict[str, Any]:
