@@ -69,7 +69,7 @@ def train(folder: Path, steps: int) -> dict[str, float]:
             RECIPE.model(config, view),
             dataset,
             RECIPE.objective(config),
-            TrainingSettings(epochs=1, batch_size=128, threads=2),
+            TrainingSettings(epochs=1, batch_size=128, threads=2, log_every=1),
             folder=folder / "run",
             progress=stop,
         )

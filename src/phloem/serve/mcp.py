@@ -37,7 +37,7 @@ INSTRUCTIONS = """\
 Finds code in this folder by what it does. Use `search` before grepping or listing files, whenever you do not know \
 the exact spelling of what you look for: it answers questions in plain words with the definitions, their lines and \
 the telling code, in one call. Use `similar` before writing a function that may exist already, `clones` to find what \
-to unify, `review` for what looks wrong in Python functions, `name` and `summarize` for their names and \
+to unify, `review` for what looks wrong in Python and Java functions, `name` and `summarize` for their names and \
 documentation, `explain` for why, and `synth` for the program behind examples of inputs and outputs. Everything is \
 computed on this machine; the index follows the files."""
 
@@ -271,7 +271,7 @@ class Tools:
         ] = [],  # noqa: B006
         limit: Functions = 30,
     ) -> Annotated[CallToolResult, mcp_review.ReviewAnswer]:
-        """What looks wrong in the Python functions of a file, or of code that you give, with fixes; learned checks.
+        """What looks wrong in Python or Java functions of a file, or of code that you give, with fixes; learned checks.
 
         Use it on code that you have just written or changed. Ranked places to look at, not verdicts: a small model,
         whose probabilities hold where every other function has a bug.
