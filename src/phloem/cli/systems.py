@@ -13,7 +13,8 @@ from phloem.cli.options import progress, remark
 from phloem.errors import PhloemError
 
 if TYPE_CHECKING:
-    from phloem.systems.reproduce import Step
+    from phloem.systems.registry import Card
+    from phloem.systems.reproduce import Row, Step
 
 Results = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of results.")]
 
@@ -46,15 +47,14 @@ def systems(
     from phloem.systems.reproduce import table
 
     cards = [registry.card(each) for each in ([name] if name else registry.names())]
-    rooms = sorted({card.room for card in cards})
     if room is not None:
+        rooms = sorted({card.room for card in cards})
         if room not in rooms:
             raise PhloemError(f"no system in a room {room!r}; there are {', '.join(rooms)}")
-        cards, rooms = [card for card in cards if card.room == room], [room]
+        cards = [card for card in cards if card.room == room]
     if task is not None:
         wanted = _for_task(task)
         cards = [card for card in cards if card.name in wanted]
-        rooms = sorted({card.room for card in cards})
         if not cards:
             raise PhloemError(f"no system speaks of {task!r} yet")
     if only_names:
@@ -74,13 +74,7 @@ def systems(
         ]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    wide = max(len(card.name) for card in cards)
-    for each in rooms:
-        if not name:
-            typer.secho(f"{each}", bold=True)
-        for card in (card for card in cards if card.room == each):
-            verdicts = ", ".join(dict.fromkeys(f"{row.scale}: {row.verdict}" for row in measured[card.name]))
-            typer.echo(f"  {card.name:{wide}} {card.row:5} {card.source}{f'  [{verdicts}]' if verdicts else ''}")
+    _listed(cards, measured, heads=not name)
     if name:
         typer.echo("\n" + (inspect.getdoc(cards[0].claim) or ""))
         for row in measured[cards[0].name]:
@@ -88,6 +82,17 @@ def systems(
             typer.echo(
                 f"{row.scale:8} {row.clause}: {row.value:.4g} [{low:.4g}, {high:.4g}] ≥ {row.margin:g}: {row.verdict}"
             )
+
+
+def _listed(cards: list[Card], measured: dict[str, list[Row]], heads: bool) -> None:
+    """A line a system, room by room."""
+    wide = max(len(card.name) for card in cards)
+    for room in sorted({card.room for card in cards}):
+        if heads:
+            typer.secho(room, bold=True)
+        for card in (card for card in cards if card.room == room):
+            verdicts = ", ".join(dict.fromkeys(f"{row.scale}: {row.verdict}" for row in measured[card.name]))
+            typer.echo(f"  {card.name:{wide}} {card.row:5} {card.source}{f'  [{verdicts}]' if verdicts else ''}")
 
 
 def reproduce(
