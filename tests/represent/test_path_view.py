@@ -98,6 +98,8 @@ def test_whole_names_are_one_word(tmp_path: Path) -> None:
     dataset = view.fit_compile(examples(), tmp_path / "data")
     assert "get|name" in view.words
     assert view.decode(dataset.targets[0]) == ["get", "name"]
+    parts = PathView().fit_compile(examples(), tmp_path / "parts")  # F1 counts the same subtokens for both
+    assert dataset.references(range(len(dataset))) == parts.references(range(len(parts)))
 
 
 def test_summaries_leave_out_functions_without_documentation(tmp_path: Path) -> None:

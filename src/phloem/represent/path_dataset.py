@@ -42,14 +42,18 @@ RELEASE_EVERY = 16  # batches; random access would else make every page of the c
 class PathDataset:
     """Compiled examples (a `Dataset`); opening it reads nothing but its size."""
 
-    def __init__(self, folder: Path | str, *, contexts: int = 200, copying: Copying | None = None) -> None:
-        """`contexts` is how many a batch draws of each example; with `copying` it has copies.
+    def __init__(
+        self, folder: Path | str, *, contexts: int = 200, copying: Copying | None = None, whole_names: bool = False
+    ) -> None:
+        """`contexts` is how many a batch draws of each example; with `copying` it has copies; `whole_names` says that a
+        target is one word, the name's subtokens with bars between them.
 
         Raises PhloemError where the folder holds no dataset.
         """
         self.folder = Path(folder)
         self.contexts = contexts
         self.copying = copying
+        self.whole_names = whole_names
         self._mappings: list[mmap.mmap] = []
         self._batches = 0
         try:
@@ -118,9 +122,10 @@ class PathDataset:
                 mapping.madvise(mmap.MADV_DONTNEED)
 
     def references(self, index: Iterable[int]) -> list[list[str]]:
-        """The words of these examples' targets as they were, unknown words too."""
+        """The words of these examples' targets as they were, unknown words too; whole names as their subtokens."""
         text, offsets = self._references
-        return [text[offsets[i] : offsets[i + 1]].tobytes().decode().split(" ") for i in index]
+        parted = "|" if self.whole_names else " "
+        return [text[offsets[i] : offsets[i + 1]].tobytes().decode().split(parted) for i in index]
 
 
 class RawContexts(NamedTuple):

@@ -120,7 +120,8 @@ class PathView:
 
     def open(self, folder: Path | str) -> PathDataset:
         """A dataset that this view compiled."""
-        return PathDataset(folder, contexts=self.config.contexts, copying=self.copying)
+        whole_names = self.config.target == "whole-name"
+        return PathDataset(folder, contexts=self.config.contexts, copying=self.copying, whole_names=whole_names)
 
     def _compile(self, folder: Path | str, write: Callable[[PathWriter], None], *, fit: bool) -> PathDataset:
         with PathWriter(folder) as writer:
