@@ -5,13 +5,12 @@ drawn at random), then a process of its own trains on it. Reported are the proce
 resident size; pages of the memory-mapped arrays that the system keeps cached count in the second only, and are given
 back on demand.
 
-    python benchmarks/memory.py [--functions 1000000] [--steps 60] [--json]
+    python benchmarks/memory.py [--functions 1000000] [--seconds 60] [--json]
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import subprocess
 import sys
@@ -46,8 +45,8 @@ def write(folder: Path, functions: int) -> None:
     (folder / "view.json").write_text(json.dumps(view.state()))
 
 
-def train(folder: Path, steps: int) -> dict[str, float]:
-    """Train some steps; megabytes private and at the peak."""
+def train(folder: Path, seconds: float) -> dict[str, float]:
+    """Train some seconds; megabytes private and at the peak."""
     from phloem.learn.settings import TrainingSettings
     from phloem.learn.trainer import train as run
     from phloem.represent.path_view import PathView
@@ -56,23 +55,8 @@ def train(folder: Path, steps: int) -> dict[str, float]:
     view = PathView.from_state(json.loads((folder / "view.json").read_text()))
     dataset = view.open(folder / "data")
     config = Code2SeqConfig()
-    done = 0
-
-    def stop(progress: object) -> None:
-        nonlocal done
-        done += 1
-        if done >= steps:
-            raise StopIteration
-
-    with contextlib.suppress(StopIteration):
-        run(
-            RECIPE.model(config, view),
-            dataset,
-            RECIPE.objective(config),
-            TrainingSettings(epochs=1, batch_size=128, threads=2, log_every=1),
-            folder=folder / "run",
-            progress=stop,
-        )
+    settings = TrainingSettings(minutes=seconds / 60, batch_size=128, threads=2)
+    run(RECIPE.model(config, view), dataset, RECIPE.objective(config), settings, folder=folder / "run")
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
     megabytes = {name: int(status[name].split()[0]) / 1024 for name in ("RssAnon", "VmHWM")}
     return {"functions": len(dataset), "private MB": megabytes["RssAnon"], "peak resident MB": megabytes["VmHWM"]}
@@ -81,16 +65,16 @@ def train(folder: Path, steps: int) -> dict[str, float]:
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--functions", type=int, default=1_000_000)
-    ask.add_argument("--steps", type=int, default=60)
+    ask.add_argument("--seconds", type=float, default=60.0)
     ask.add_argument("--json", action="store_true")
     ask.add_argument("--train", type=Path, help=argparse.SUPPRESS)
     want = ask.parse_args()
     if want.train:
-        print(json.dumps(train(want.train, want.steps)))
+        print(json.dumps(train(want.train, want.seconds)))
         return
     with tempfile.TemporaryDirectory() as scratch:
         write(Path(scratch), want.functions)
-        command = [sys.executable, __file__, "--train", scratch, "--steps", str(want.steps)]
+        command = [sys.executable, __file__, "--train", scratch, "--seconds", str(want.seconds)]
         row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     print(json.dumps(row) if want.json else "\n".join(f"{name:20} {value:12,.0f}" for name, value in row.items()))
 
