@@ -130,11 +130,5 @@ def task_table(entries: Sequence[Entry], known: Collection[str]) -> str:
     return markdown(["direction", "task", "commands", "systems"], rows)
 
 
-def timeline_table(entries: Iterable[Entry]) -> str:
-    """A year a row, a phase a column."""
-    rows = [[year, *(", ".join(many) for many in phases.values())] for year, phases in timeline(entries).items()]
-    return markdown(["year", *PHASES], rows)
-
-
 def _said(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -154,12 +155,11 @@ def reproduce(
 
 def _for_task(task: str) -> set[str]:
     """The systems whose papers speak of a kind of task. Raises PhloemError for an unknown one."""
-    import re
-
     from phloem.analysis.taxonomy_tables import TASK_KINDS
     from phloem.systems.understanding.survey_code_lm import entries
 
-    kinds = [kind for kind in TASK_KINDS if task.lower() in kind.name or task.lower() in kind.commands]
+    word = task.strip().lower()
+    kinds = [kind for kind in TASK_KINDS if word and (word in kind.name.lower() or word in kind.commands)]
     if not kinds:
         raise PhloemError(f"no kind of task {task!r}; there are {', '.join(kind.name for kind in TASK_KINDS)}")
     words = "|".join(kind.words for kind in kinds)

@@ -100,11 +100,6 @@ def of_digits(rng: np.random.Generator, least: int, most: int) -> tuple[int, int
     return pair[0], pair[1]
 
 
-def equally_long(rng: np.random.Generator, digits: int) -> tuple[int, int]:
-    """Two numbers of exactly so many digits."""
-    return _number(rng, digits), _number(rng, digits)
-
-
 def _number(rng: np.random.Generator, digits: int) -> int:
     first = int(rng.integers(1 if digits > 1 else 0, 10))
     return int("".join(map(str, [first, *rng.integers(0, 10, digits - 1).tolist()])))

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from phloem.corpora import cogs, geoquery, pcfg_set, scan, text2sql
-from phloem.decode.base import Search
 from phloem.errors import PhloemError
-from phloem.represent.text_pairs import Pair, PairView
+from phloem.represent.text_pairs import Pair
 
 VALIDATION, TEST = 100, 400  # pairs
 AT_ONCE = 64
@@ -99,18 +98,6 @@ def problem(name: str, data: Path | None = None, *, most: int | None = None, tes
     fresh = [pair for pair in dict.fromkeys(asked) if pair not in known]
     chosen = [fresh[i] for i in rng.permutation(len(fresh))[:test]]
     return Problem(name, [pair for pair in training if pair not in held], sorted(held), chosen)
-
-
-def answers(model: Any, view: PairView, sources: list[str], search: Search, longest: int) -> list[str]:
-    """The best target of each source, of at most so many units."""
-    training = model.training
-    model.eval()
-    found: list[str] = []
-    for start in range(0, len(sources), AT_ONCE):
-        batch = view.batch([(source, "") for source in sources[start : start + AT_ONCE]])
-        found += [view.decode(best[0].value) for best in search(model, batch, length=longest)]
-    model.train(training)
-    return found
 
 
 def sides(pairs: list[Pair]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:

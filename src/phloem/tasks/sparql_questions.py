@@ -201,12 +201,6 @@ def answer(query: str, store: Store) -> sparql.Answer | None:
         return None
 
 
-def answers_anything(query: str, store: Store) -> bool:
-    """Whether a query is one and finds something: a row, a true ASK, or a count above 0."""
-    found = answer(query, store)
-    return bool(found)
-
-
 def patterns(query: str) -> int:
     """How many triple patterns a query has."""
     return sum(isinstance(part, Triple) for part in sparql.parse(query).where)

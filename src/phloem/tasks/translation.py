@@ -65,14 +65,14 @@ def perplexity(model: nn.Module, dataset: Dataset) -> dict[str, float]:
     return {"perplexity": float(np.exp(total / units))}
 
 
-def translate(model: Any, view: PairView, sources: list[str], search: Search) -> list[str]:
-    """The best translation of each source."""
+def translate(model: Any, view: PairView, sources: Sequence[str], search: Search, length: int = LONGEST) -> list[str]:
+    """The best translation of each source, of at most `length` units."""
     training = model.training
     model.eval()
     found: list[str] = []
     for start in range(0, len(sources), EVALUATED_AT_ONCE):
         batch = view.batch([(source, "") for source in sources[start : start + EVALUATED_AT_ONCE]])
-        found += [view.decode(best[0].value) for best in search(model, batch, length=LONGEST)]
+        found += [view.decode(best[0].value) for best in search(model, batch, length=length)]
     model.train(training)
     return found
 

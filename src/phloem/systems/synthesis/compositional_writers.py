@@ -22,7 +22,7 @@ from phloem.represent.text_pairs import PairView
 from phloem.systems.claims import Job
 from phloem.systems.training import Splits, compiled, trained
 from phloem.tasks import translation
-from phloem.tasks.compositional import UNITS, Problem, answers
+from phloem.tasks.compositional import UNITS, Problem
 
 
 @dataclass(frozen=True)
@@ -72,4 +72,4 @@ def written(asked: Problem, writer: Writer, budget: dict[str, Any], job: Job) ->
         evaluate=lambda net: translation.perplexity(net, data["validation"]),
     )
     search = Beam(1, forbid=(UNK, START))
-    return answers(model, view, [source for source, _ in asked.test], search, asked.longest), facts
+    return translation.translate(model, view, [source for source, _ in asked.test], search, asked.longest), facts

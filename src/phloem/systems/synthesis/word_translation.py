@@ -18,13 +18,11 @@ from phloem.learn.objectives.sequence_cross_entropy import SequenceCrossEntropy
 from phloem.learn.settings import TrainingSettings
 from phloem.nn.models.seq2seq import Seq2Seq
 from phloem.represent.base import START, UNK
-from phloem.represent.sparql_words import WordPairs
 from phloem.represent.text_pairs import Pair
+from phloem.represent.word_pairs import WordPairs
 from phloem.systems.claims import Job
 from phloem.systems.training import Splits, compiled, fresh, trained
 from phloem.tasks import translation
-
-AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -87,16 +85,5 @@ def learned(
 
 def translated(model: Any, view: WordPairs, sources: Sequence[str], length: int) -> list[str]:
     """The words that greedy search writes for each source, at most `length`; never the unknown word."""
-    search = Beam(1, forbid=(UNK, START))
-    training = model.training
-    model.eval()
-    order = sorted(range(len(sources)), key=lambda i: sources[i].count(" "))
-    found = [""] * len(sources)
     with torch.inference_mode():
-        for start in range(0, len(order), AT_ONCE):
-            chosen = order[start : start + AT_ONCE]
-            batch = view.batch([(sources[i], "") for i in chosen])
-            for i, best in zip(chosen, search(model, batch, length=length), strict=True):
-                found[i] = view.decode(best[0].value)
-    model.train(training)
-    return found
+        return translation.translate(model, view, sources, Beam(1, forbid=(UNK, START)), length)
