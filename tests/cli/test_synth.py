@@ -177,6 +177,12 @@ def test_a_sygus_file_is_answered_in_its_language() -> None:
     assert "bad.sl:5: 'str.frob' is not an operator" in phloem("bad.sl", code=2).output
 
 
+def test_memory_bounds_a_search() -> None:
+    Path("task.sl").write_text(SYGUS)
+    assert json.loads(phloem("task.sl", "--json").stdout)["solved"]
+    assert not json.loads(phloem("task.sl", "--memory", "1", "--json", code=3).stdout)["solved"]
+
+
 def test_contradictions_are_named_with_their_lines() -> None:
     Path("names.csv").write_text(NAMES + "Ada Lovelace,X\n")
     message = phloem("names.csv", code=2).output
@@ -236,6 +242,7 @@ def test_bad_tables_are_told_in_a_line(data: bytes, arguments: tuple[str, ...], 
         ("names.csv", "--out", "x", "--write"),
         ("-", "--write"),
         ("names.csv", "--timeout", "0"),
+        ("names.csv", "--memory", "much"),
         ("names.csv", "--noise", "-1"),
         ("-", "--apply", "-"),
         ("--example", "a", "b", "--write"),

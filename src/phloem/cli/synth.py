@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand
 
+from phloem.assist.sources import bytes_of
 from phloem.cli.options import progress, remark
 from phloem.errors import PhloemError
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from phloem.assist.synth.tables import Table
 
 OUT_OF_TIME = 3
+
+
+class Limits(NamedTuple):
+    """Of a search: examples that may be wrong, seconds, bytes."""
+
+    noise: int
+    seconds: float
+    memory: int
 
 
 class ExamplePairs(TyperCommand):
@@ -73,6 +82,9 @@ def synth(
     ask: Annotated[bool, typer.Option("--ask", help="Ask where programs disagree, until they do not.")] = False,
     noise: Annotated[int, typer.Option("--noise", metavar="K", min=0, help="Up to K examples may be wrong.")] = 0,
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds to search.")] = 10.0,
+    memory: Annotated[
+        str, typer.Option("--memory", metavar="SIZE", help="What the values of programs may take, such as 500MB.")
+    ] = "1GB",
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Find the program behind a few examples: readable, as Python, as an Excel formula and as SQL.
@@ -96,12 +108,13 @@ def synth(
     """
     start = time.monotonic()
     _check(file, example, apply, out, write, ask, timeout)
+    limits = Limits(noise, timeout, bytes_of(memory, "--memory"))
     if file is not None and file.lower().endswith(".sl"):
-        answer, question = _of_problem(file, noise, timeout)
+        answer, question = _of_problem(file, limits)
         filling = target = None
     else:
         table, question, columns = _question(file, example, output, inputs or [], header)
-        answer, question = _of_question(question, noise, timeout, table, columns, ask)
+        answer, question = _of_question(question, limits, table, columns, ask)
         target, filling = _filling(answer, question, table, columns, apply, inputs or [], header)
     _show(
         answer,
@@ -164,7 +177,7 @@ def _question(
     return table, question, columns
 
 
-def _of_problem(file: str, noise: int, timeout: float) -> tuple[Answer | None, Question]:
+def _of_problem(file: str, limits: Limits) -> tuple[Answer | None, Question]:
     from phloem.assist.synth.questions import Question
     from phloem.assist.synth.synth import synth_problem
     from phloem.synthesis import sygus
@@ -175,11 +188,11 @@ def _of_problem(file: str, noise: int, timeout: float) -> tuple[Answer | None, Q
     question = Question(spec.names, problem.function, spec.inputs, spec.outputs, places)
     with progress() as display:
         display.add_task("searching", total=None)
-        return synth_problem(problem, noise=noise, seconds=timeout), question
+        return synth_problem(problem, **limits._asdict()), question
 
 
 def _of_question(
-    question: Question, noise: int, timeout: float, table: Table | None, columns: Columns | None, ask: bool
+    question: Question, limits: Limits, table: Table | None, columns: Columns | None, ask: bool
 ) -> tuple[Answer | None, Question]:
     from phloem.assist.synth.synth import synth as search
 
@@ -187,7 +200,7 @@ def _of_question(
     while True:
         with progress() as display:
             display.add_task("searching", total=None)
-            answer = search(question, noise=noise, seconds=timeout, cells=cells)
+            answer = search(question, **limits._asdict(), cells=cells)
         reply = _ask(answer) if ask and answer is not None and answer.ambiguous_on is not None else None
         if reply is None or answer is None or answer.ambiguous_on is None:
             return answer, question

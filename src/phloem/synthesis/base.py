@@ -39,7 +39,9 @@ class Grammar(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """Examples: `inputs[i]` is the row of values of example i (as `names` and `types` say), `outputs[i]` its output."""
+    """Examples: `inputs[i]` is the row of values of example i (as `names` and `types` say), `outputs[i]` its output.
+
+    `waiting`: some rows for which the program is meant, as far as they are known."""
 
     names: tuple[str, ...]
     types: tuple[Type, ...]
@@ -47,6 +49,7 @@ class Spec(NamedTuple):
     outputs: tuple[Value, ...]
     result: Type
     grammar: Grammar | None = None
+    waiting: tuple[tuple[Value, ...], ...] = ()
 
     def only(self, chosen: Sequence[int]) -> Spec:
         """The same question with the chosen examples alone."""

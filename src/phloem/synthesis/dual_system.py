@@ -81,9 +81,10 @@ class Iteration(NamedTuple):
     train: dict[str, Term]
     test: dict[str, Term]
     by_description: int  # of `test`, solved by the first solver
+    searched: frozenset[str]  # of `test`, solved by enumeration, whatever the first solver found
     library: Library
     names: dict[str, Documented]  # by the text of the function
-    nats: float  # description length of the solutions, the mean over tasks
+    nats: dict[str, float]  # description length of the solution of each of `train`
 
 
 def learn(
@@ -95,7 +96,7 @@ def learn(
     seed: int,
     folder: Path,
 ) -> Iterator[Iteration]:
-    """The loop. Test tasks are solved in each round and never learned from."""
+    """The loop. Test tasks are solved in each round, by both solvers, and never learned from."""
     library = Library(tuple(primitives.values()))
     grammar = WeightedGrammar(library)
     solved: dict[str, Term] = {}
@@ -103,12 +104,13 @@ def learn(
     solver: Conditional | None = None
     for number in range(settings.iterations):
         rng = Random(1000 * seed + number)
-        found, _ = _solve(train, grammar, settings.search, solver, rng)
-        tested, by_description = _solve(test, grammar, settings.test_search, solver, rng)
-        solved |= found
         tasks = {one.task.name: one for one in train}
-        lengths = [grammar.cost(tasks[name].task.request, term) for name, term in found.items()]
-        yield Iteration(found, tested, by_description, library, names, float(np.mean(lengths)) if lengths else 0.0)
+        found = _described(train, solver, rng)
+        found |= _searched([one for one in train if one.task.name not in found], grammar, settings.search)
+        told, searched = _described(test, solver, rng), _searched(test, grammar, settings.test_search)
+        solved |= found
+        nats = {name: grammar.cost(tasks[name].task.request, term) for name, term in found.items()}
+        yield Iteration(found, searched | told, len(told), frozenset(searched), library, names, nats)
         if not solved or number + 1 == settings.iterations:
             continue
         library, solved = recompressed(primitives, {tasks[n].task: t for n, t in solved.items()}, settings)
@@ -121,20 +123,18 @@ def learn(
         )
 
 
-def _solve(
-    tasks: Sequence[Described], grammar: WeightedGrammar, search: Search, solver: Conditional | None, rng: Random
-) -> tuple[dict[str, Term], int]:
-    """Programs that solve tasks: the describing solver first, then enumeration for the others."""
-    found: dict[str, Term] = {}
-    if solver is not None:
-        for one in tasks:
-            term = solver.solve(one, rng)
-            if term is not None:
-                found[one.task.name] = term
-    first = len(found)
-    left = [one.task for one in tasks if one.task.name not in found]
-    found |= {name: solution.programs[0] for name, solution in solve(left, search, grammar).items()}
-    return found, first
+def _described(tasks: Sequence[Described], solver: Conditional | None, rng: Random) -> dict[str, Term]:
+    """Programs that the describing solver finds; none before there is one."""
+    if solver is None:
+        return {}
+    answers = {one.task.name: solver.solve(one, rng) for one in tasks}
+    return {name: term for name, term in answers.items() if term is not None}
+
+
+def _searched(tasks: Sequence[Described], grammar: WeightedGrammar, search: Search) -> dict[str, Term]:
+    """Programs that enumeration finds."""
+    found = solve([one.task for one in tasks], search, grammar)
+    return {name: solution.programs[0] for name, solution in found.items()}
 
 
 def recompressed(

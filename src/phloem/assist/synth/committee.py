@@ -15,13 +15,13 @@ from typing import NamedTuple
 from phloem.assist.synth.columns import missed, run_column
 from phloem.assist.synth.variations import variations
 from phloem.errors import PhloemError
-from phloem.synthesis.base import Budget, Candidate, Language, Spec
+from phloem.synthesis.base import MEMORY, Budget, Candidate, Language, Spec
 from phloem.synthesis.languages.robustfill import RobustFill
 from phloem.synthesis.program import Program, Value, size
 from phloem.synthesis.solve import diverse, solve
 
 MOST = 100  # programs that are counted
-FIRST, SECOND = 0.1, 0.7  # shares of the time that is left, for the first language at first, and for the others
+FIRST, SECOND = 0.3, 0.7  # shares of the time that is left, for the first language at first, and for the others
 QUICK = 1.0  # seconds; who is found sooner is worth looking for more
 MORE = 0.5  # seconds, above twice what the first program took, that are spent on further ones
 COUNTERPART = 1.5  # seconds at most spent on the same program in another language
@@ -56,7 +56,9 @@ class Doubt(NamedTuple):
     outputs: tuple[tuple[Value | None, int], ...]
 
 
-def find_for_all(spec: Spec, tried: Sequence[Language], *, seconds: float, noise: int = 0, most: int = MOST) -> Search:
+def find_for_all(
+    spec: Spec, tried: Sequence[Language], *, seconds: float, noise: int = 0, most: int = MOST, memory: int = MEMORY
+) -> Search:
     """`find`, shown what a search can bear: at most `SHOWN` examples, none with a text of more than `LONG` characters.
 
     Examples that the program gets wrong are shown to the next search, for as long as there is time. Raises PhloemError
@@ -73,7 +75,7 @@ def find_for_all(spec: Spec, tried: Sequence[Language], *, seconds: float, noise
     chosen = short[:: max(1, -(-len(short) // SHOWN))]
     while True:
         shown = spec.only(chosen) if len(chosen) < len(spec.inputs) else spec
-        search = find(shown, tried, seconds=seconds, noise=noise, most=most)
+        search = find(shown, tried, seconds=seconds, noise=noise, most=most, memory=memory)
         if not search.solved or len(chosen) == len(spec.inputs):
             return search
         wrong = missed(search.candidates[0].program, spec)
@@ -87,7 +89,9 @@ def find_for_all(spec: Spec, tried: Sequence[Language], *, seconds: float, noise
         chosen = sorted({*chosen, *more})
 
 
-def find(spec: Spec, tried: Sequence[Language], *, seconds: float, noise: int = 0, most: int = MOST) -> Search:
+def find(
+    spec: Spec, tried: Sequence[Language], *, seconds: float, noise: int = 0, most: int = MOST, memory: int = MEMORY
+) -> Search:
     """Ask one language after the other; stop with the first that answers, and look for more programs in it.
 
     `seconds` of the result is the time until the first answer. Ctrl-C ends the search with what was found so far, or
@@ -101,19 +105,19 @@ def find(spec: Spec, tried: Sequence[Language], *, seconds: float, noise: int = 
             given = (seconds - (time.monotonic() - start)) * share
             if given <= 0:
                 break
-            found = list(solve(spec, language, Budget(seconds=given), noise=noise, most=1))
+            found = list(solve(spec, language, Budget(given, memory=memory), noise=noise, most=1))
             if found and (best is None or len(found[0].wrong) < len(best[0][0].wrong)):
                 best = found, language
             if best is not None and len(best[0][0].wrong) <= noise:
                 break
         spent = time.monotonic() - start
         if best is not None and len(best[0][0].wrong) <= noise and most > 1 and spent < QUICK:
-            more = Budget(seconds=min(2 * spent + MORE, max(seconds - spent, 0.1)))
+            more = Budget(min(2 * spent + MORE, max(seconds - spent, 0.1)), memory=memory)
             best = _merged(best[0], list(solve(spec, best[1], more, noise=noise, most=most))), best[1]
     except KeyboardInterrupt:
         if best is None:
             # A search that is interrupted leaves nothing; a short one ends by itself, with the best it has.
-            found = list(solve(spec, tried[0], Budget(seconds=STOPPED), noise=noise, most=1))
+            found = list(solve(spec, tried[0], Budget(STOPPED, memory=memory), noise=noise, most=1))
             if not found:
                 raise
             best = found, tried[0]

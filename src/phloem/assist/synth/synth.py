@@ -18,7 +18,8 @@ from phloem.assist.synth.probes import probes
 from phloem.assist.synth.questions import Question, refuse_contradictions
 from phloem.assist.synth.tables import column_letters
 from phloem.assist.synth.writing import attempt, excel_text, python_text, sql_text
-from phloem.synthesis.base import Language, Spec
+from phloem.synthesis import contexts
+from phloem.synthesis.base import MEMORY, Language, Spec
 from phloem.synthesis.program import STRING, Program, Value, size
 from phloem.synthesis.sygus import Problem
 from phloem.synthesis.sygus import answer as define_fun
@@ -75,11 +76,18 @@ class Answer:
 
 
 def synth(
-    question: Question, *, noise: int = 0, seconds: float = 10.0, most: int = MOST, cells: Sequence[str] = ()
+    question: Question,
+    *,
+    noise: int = 0,
+    seconds: float = 10.0,
+    most: int = MOST,
+    memory: int = MEMORY,
+    cells: Sequence[str] = (),
 ) -> Answer | None:
     """The best answer for a table or pairs, found in about `seconds`; None where not even a partial one was.
 
-    cells: the references of the inputs in the Excel formula, by default A1, B1, … Raises PhloemError for examples that
+    memory: bytes that each search may hold. cells: the references of the inputs in the Excel formula, by default A1,
+    B1, … Raises PhloemError for examples that
     contradict each other in more than `noise` places, and KeyboardInterrupt before anything was found.
     """
     refuse_contradictions(question, noise)
@@ -90,7 +98,8 @@ def synth(
     folded = tuple(fold_row(folding, row) for row in spec.inputs)
     spec = spec._replace(inputs=folded, outputs=fold_row(folding, spec.outputs))
     waiting = [fold_row(folding, row) for row in question.open]
-    search = find_for_all(spec, languages(), seconds=seconds, noise=noise, most=most)
+    spec = spec._replace(waiting=tuple(_spread(waiting, contexts.ROWS)))
+    search = find_for_all(spec, languages(), seconds=seconds, noise=noise, most=most, memory=memory)
     if not search.candidates:
         return None
     looked_at = _spread(waiting, LOOKED_AT) or [fold_row(folding, row) for row in probes(given)]
@@ -104,10 +113,12 @@ def synth(
     return _as_formulas(answer, spec, rows, texts, cells or first_cells(spec))
 
 
-def synth_problem(problem: Problem, *, noise: int = 0, seconds: float = 10.0, most: int = MOST) -> Answer | None:
+def synth_problem(
+    problem: Problem, *, noise: int = 0, seconds: float = 10.0, most: int = MOST, memory: int = MEMORY
+) -> Answer | None:
     """The best answer for a SyGuS file; `text` is the define-fun. None where not even a partial one was found."""
     spec = problem.spec
-    search = find_for_all(spec, [problem.language], seconds=seconds, noise=noise, most=most)
+    search = find_for_all(spec, [problem.language], seconds=seconds, noise=noise, most=most, memory=memory)
     if not search.candidates:
         return None
     only_text = all(type == STRING for type in spec.types)

@@ -12,7 +12,7 @@ from phloem.assist.synth.columns import run_column
 from phloem.synthesis.base import Spec
 from phloem.synthesis.languages.robustfill import RobustFill, expressions, joined
 from phloem.synthesis.program import STRING, Constant, Input, Program
-from phloem.synthesis.version_space import Source
+from phloem.synthesis.text_sources import Source
 
 CONSTANT = 8  # weight of taking a text as it is where an expression gives it
 KEPT = 25  # replacements of an expression
@@ -47,6 +47,7 @@ def _same(spec: Spec, language: RobustFill, wanted: list[str]) -> Iterator[tuple
         texts = [str(row[index]) for row in spec.inputs]
         if type != STRING or not all(texts):
             continue
-        for fragment in Source(language, Input(name, index, type), texts, wanted, 0).fragments():
+        waiting = [str(row[index]) for row in spec.waiting]
+        for fragment in Source(language, Input(name, index, type), texts, wanted, 0, waiting).fragments():
             if list(fragment.texts) == wanted:
                 yield fragment.weight, fragment.make()

@@ -10,15 +10,17 @@ import re
 from collections.abc import Callable, Sequence
 from unicodedata import normalize
 
-from phloem.assist.synth.export.excel import to_excel
+from phloem.assist.synth.export.excel import calculates, to_excel
 from phloem.assist.synth.export.expressions import Unwritable
 from phloem.assist.synth.export.python import to_python
 from phloem.assist.synth.export.sql import changes_case, to_sql
 from phloem.assist.synth.graphemes import Folding
 from phloem.errors import PhloemError
 from phloem.execute.sandbox import Call, run
+from phloem.synthesis.languages.cell_functions import number
 from phloem.synthesis.program import Constant, Program, Value, nodes
 
+NUMERIC = re.compile(r"[\s$€£¥%0-9.,:/eE+()-]*[0-9][\s$€£¥%0-9.,:/eE+()-]*")  # what Excel may take for a number
 CHECKED = 20.0  # seconds that the Python text may take for all examples
 Rows = Sequence[tuple[Value, ...]]
 
@@ -59,6 +61,8 @@ def excel_text(program: Program, language: str, cells: Sequence[str], texts: Seq
     texts = [*texts, *_constants(program)]
     if any(max(text, default="") > "\uffff" for text in texts if not text.isascii()):
         raise Unwritable("Excel counts some of the characters as two")
+    if calculates(program) and any(NUMERIC.fullmatch(text) and number(text) is None for text in texts):
+        raise Unwritable("Excel reads some of the texts as dates or other numbers")
     return to_excel(program, language, cells)
 
 

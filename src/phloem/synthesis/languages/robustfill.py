@@ -16,17 +16,18 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import NamedTuple
 
 from phloem.synthesis.base import Grammar, Rule, Spec
-from phloem.synthesis.languages import robustfill_syntax
+from phloem.synthesis.languages import cell_functions, robustfill_syntax
 from phloem.synthesis.languages.robustfill_syntax import concat
-from phloem.synthesis.program import STRING, Call, Constant, Input, Operator, Program, Type
+from phloem.synthesis.program import BOOLEAN, STRING, Call, Constant, Input, Operator, Program, Type
 
 REGEX, CLASS, INDEX, BOUNDARY = "regex", "class", "index", "boundary"
 CASE, CHARACTER, DELIMITER, REPLACEMENT = "case", "character", "delimiter", "replacement"
+JOINED, TABLE, FORMAT = "case of parts", "table", "format"
 """Types of arguments that are always constants: a class of tokens or a delimiter; a class; a number; …"""
 
 DELIMITERS = "&,.?!@()[]%{}/:;$#\"' "
@@ -45,6 +46,7 @@ CASES = ("Proper", "AllCaps", "Lower")
 BOUNDARIES = ("Start", "End")
 MOST = 10  # expressions of a program
 NEAR = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5)  # indices of tokens
+TOGETHER = 3  # characters of a delimiter of several
 FAR = 100  # positions of SubStr go from -FAR to FAR
 
 
@@ -59,6 +61,7 @@ class Dialect(NamedTuple):
     from_last: bool = False
     single: bool = False
     removes: bool = False  # Replace may put nothing in place
+    cells: bool = False  # has the functions of cells, delimiters of several characters, and substitutes in place
 
     def pattern(self, regex: str) -> re.Pattern[str]:
         """The pattern of a class, else of a literal delimiter. `re` keeps what it compiled."""
@@ -121,16 +124,46 @@ def _operators(dialect: Dialect) -> tuple[Operator, ...]:
         return text[found[-1 if dialect.from_last else 0][1] :] if found else ""
 
     def substitute(text: str, kind: str, index: int, new: str) -> str:
-        found = tokens(text, kind)
+        found = spans(text, kind)
         place = _place(index, len(found))
-        return text.replace(found[place], new, 1) if 0 <= place < len(found) else text
+        if not 0 <= place < len(found):
+            return text
+        start, end = found[place]
+        return text[:start] + new + text[end:] if dialect.cells else text.replace(text[start:end], new, 1)
 
     def substitute_all(text: str, kind: str, new: str) -> str:
+        if dialect.cells:
+            return dialect.pattern(kind).sub(lambda _: new, text)
         for token in tokens(text, kind):
             text = text.replace(token, new, 1)
         return text
 
+    def join(text: str, kind: str, count: int, case: str, separator: str) -> str:
+        return cell_functions.join(tokens(text, kind), count, case, separator)
+
+    cells = (
+        Operator("If", (BOOLEAN, STRING, STRING), STRING, lambda test, then, other: then if test else other),
+        Operator("Is", (STRING, STRING), BOOLEAN, lambda text, other: text == other),
+        Operator("AtLeast", (STRING, STRING), BOOLEAN, cell_functions.at_least),
+        Operator("StartsWith", (STRING, STRING), BOOLEAN, str.startswith),
+        Operator("EndsWith", (STRING, STRING), BOOLEAN, str.endswith),
+        Operator("Contains", (STRING, STRING), BOOLEAN, lambda text, part: part in text),
+        Operator("Join", (STRING, CLASS, INDEX, JOINED, STRING), STRING, join),
+        Operator("Count", (STRING, REGEX), STRING, lambda text, regex: str(len(tokens(text, regex)))),
+        Operator("Length", (STRING,), STRING, lambda text: str(len(text))),
+        Operator("LookUp", (STRING, TABLE), STRING, cell_functions.look_up),
+        Operator("Pad", (STRING, INDEX), STRING, cell_functions.padded),
+        Operator("Format", (STRING, FORMAT), STRING, cell_functions.formatted),
+        Operator("Round", (STRING, INDEX), STRING, cell_functions.rounded),
+        Operator("Add", (STRING, STRING), STRING, cell_functions.add),
+        Operator("Subtract", (STRING, STRING), STRING, cell_functions.subtract),
+        Operator("Multiply", (STRING, STRING), STRING, cell_functions.multiply),
+        Operator("Divide", (STRING, STRING), STRING, cell_functions.divide),
+        Operator("Largest", (STRING, STRING), STRING, cell_functions.largest),
+        Operator("Smallest", (STRING, STRING), STRING, cell_functions.smallest),
+    )
     return (
+        *(cells if dialect.cells else ()),
         Operator("SubStr", (STRING, INDEX, INDEX), STRING, sub_str),
         Operator("GetSpan", (STRING, REGEX, INDEX, BOUNDARY, REGEX, INDEX, BOUNDARY), STRING, get_span),
         Operator("GetToken", (STRING, CLASS, INDEX), STRING, get_token),
@@ -162,17 +195,36 @@ MODIFICATIONS = (
 )
 
 
+CONDITIONS = ("Is", "AtLeast", "StartsWith", "EndsWith", "Contains")
+CELLS = tuple(
+    "If Join Count Length LookUp Pad Format Round Add Subtract Multiply Divide Largest Smallest".split()  # noqa: SIM905
+)
+
+
+class Delimiters(tuple[str, ...]):
+    """Delimiters; what consists of some of them is one too (of which there are too many to list)."""
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, str) or super().__contains__(value):
+            return isinstance(value, str)
+        return 1 < len(value) <= TOGETHER and all(super(Delimiters, self).__contains__(each) for each in value)
+
+
 def _values(dialect: Dialect) -> dict[Type, Sequence[str | int]]:
     """All constants of the argument types."""
+    several: Callable[[Iterable[str]], tuple[str, ...]] = Delimiters if dialect.cells else tuple
     return {
         CLASS: tuple(dialect.classes),
-        REGEX: (*dialect.classes, *dialect.delimiters),
+        REGEX: several((*dialect.classes, *dialect.delimiters)),
+        JOINED: cell_functions.JOINED,
+        TABLE: cell_functions.TABLES,
+        FORMAT: cell_functions.FORMATS,
         INDEX: range(-FAR, FAR + 1),
         BOUNDARY: BOUNDARIES,
         CASE: dialect.cases,
         CHARACTER: tuple(string.ascii_letters + string.digits + dialect.delimiters),
-        DELIMITER: tuple(dialect.delimiters),
-        REPLACEMENT: (*dialect.delimiters, *([""] if dialect.removes else [])),
+        DELIMITER: several(dialect.delimiters),
+        REPLACEMENT: several((*dialect.delimiters, *([""] if dialect.removes else []))),
     }
 
 
@@ -185,12 +237,17 @@ class RobustFill:
         self.operators = _operators(dialect)
         self.named = {each.name: each for each in self.operators}
         self.values = _values(dialect)
+        self.modifications = (*MODIFICATIONS, *(CELLS if dialect.cells else ()))
 
     def call(self, called: str, text: Program, *arguments: str | int) -> Call:
         """The operator on a text with constant arguments."""
         operator = self.named[called]
         constants = (Constant(value, type) for value, type in zip(arguments, operator.arguments[1:], strict=True))
         return Call(operator, (text, *constants))
+
+    def calculate(self, called: str, left: Program, right: Program) -> Call:
+        """The operator on two texts."""
+        return Call(self.named[called], (left, right))
 
     def grammar(self, spec: Spec) -> Grammar:
         """Expressions over the inputs with the arguments that occur in the examples' inputs; see version_space.py for
@@ -203,6 +260,9 @@ class RobustFill:
             INDEX: (1, 2, 3, -1, -2),
             BOUNDARY: BOUNDARIES,
             CASE: self.dialect.cases,
+            JOINED: cell_functions.JOINED,
+            TABLE: cell_functions.TABLES,
+            FORMAT: cell_functions.FORMATS,
             CHARACTER: here,
             DELIMITER: here,
             REPLACEMENT: here,
@@ -237,14 +297,17 @@ class RobustFill:
         if pool == "constant":
             return Constant(rng.choice(self.values[CHARACTER]), STRING)
         if pool == "compose":
-            inner = self._drawn(rng, rng.choice((*SUBSTRINGS, *MODIFICATIONS)), text)
-            return self._drawn(rng, rng.choice(MODIFICATIONS), inner)
-        return self._drawn(rng, rng.choice(SUBSTRINGS if pool == "substring" else MODIFICATIONS), text)
+            inner = self._drawn(rng, rng.choice((*SUBSTRINGS, *self.modifications)), text)
+            return self._drawn(rng, rng.choice(self.modifications), inner)
+        return self._drawn(rng, rng.choice(SUBSTRINGS if pool == "substring" else self.modifications), text)
 
     def _drawn(self, rng: Random, called: str, text: Program) -> Call:
+        if called == "If":
+            test = self._drawn(rng, rng.choice(CONDITIONS), text)
+            return Call(self.named[called], (test, text, self._drawn(rng, rng.choice(SUBSTRINGS), text)))
         arguments = [
             rng.choice(NEAR if type == INDEX and called != "SubStr" else self.values[type])
-            for type in self.named[called].arguments[1:]
+            for type in (CHARACTER if each == STRING else each for each in self.named[called].arguments[1:])
         ]
         return self.call(called, text, *arguments)
 

@@ -2,7 +2,9 @@
 
 Every character that is neither letter nor digit may be a delimiter (hyphen, underscore, line break and more among
 them), letters are those of Unicode, `ToCase(Title)` capitalises each word, `SubStr` may be one character, and `Char`
-is any character. A program may use several inputs, an input as it is, and constants of several characters.
+is any character. A program may use several inputs, an input as it is, and constants of several characters. `Part`s are
+the words of a name such as `homePhone`, and there are functions for numbers, months, and joining what is found
+(cell_functions.py).
 """
 
 from __future__ import annotations
@@ -27,10 +29,12 @@ CLASSES = {
     "Char": f"(?:[^\\W_]|.){_MARK}*",
     "Decimal": r"[0-9]+(?:[.,][0-9]+)*",
     "NonSpace": r"\S+",
+    "Part": f"[{UPPER}]+(?![{LOWER}])|[{UPPER}]?[{LOWER}]+|[0-9]+",
+    "Symbol": r"[^\w\s]|_",
 }
 MORE = "-_\n\t+*=<>|~^\\`·–—“”‘’«»£€¥°©®™§•…\u00a0"
 
-PLUS = Dialect("robustfill-plus", CLASSES, DELIMITERS + MORE, (*CASES, "Title"), single=True, removes=True)
+PLUS = Dialect("robustfill-plus", CLASSES, DELIMITERS + MORE, (*CASES, "Title"), single=True, removes=True, cells=True)
 language = RobustFill(PLUS)
 name, operators = language.name, language.operators
 grammar, parse, print, sample = language.grammar, language.parse, language.print, language.sample

@@ -119,14 +119,16 @@ class _Reader:
             self.at -= 1
             raise self.error(f"no operator {called!r}")
         self.expect("(")
-        arguments = [self.expression(depth + 1)]
+        arguments = [self.text(depth, called)]
         types = self.operators[called].arguments[1:] if called != "Concat" else ()
         while self.peek() == (5, ","):
             self.at += 1
             if called == "Concat":
-                arguments.append(self.expression(depth + 1))
+                arguments.append(self.text(depth, called))
             elif len(arguments) > len(types):
                 raise self.error(f"{called} takes {len(types) + 1} arguments")
+            elif types[len(arguments) - 1] == STRING:
+                arguments.append(self.text(depth, "Concat"))
             else:
                 arguments.append(self.constant(types[len(arguments) - 1]))
         self.expect(")")
@@ -135,6 +137,16 @@ class _Reader:
         if len(arguments) != len(types) + 1:
             raise self.error(f"{called} takes {len(types) + 1} arguments, here it has {len(arguments)}")
         return Call(self.operators[called], tuple(arguments))
+
+    def text(self, depth: int, called: str) -> Program:
+        """An argument of an operator that is no constant: a text, or what the operator takes first."""
+        wanted = STRING if called == "Concat" else self.operators[called].arguments[0]
+        before = self.at
+        program = self.expression(depth + 1)
+        if program.type != wanted:
+            self.at = before
+            raise self.error(f"{called} takes a {wanted}")
+        return program
 
     def string(self) -> str:
         try:

@@ -8,10 +8,13 @@ to 15 digits; who offers a formula looks at the text first.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 from phloem.assist.synth.export.bounds import key, number, pieces, simplified, text
 from phloem.assist.synth.export.expressions import Dialect, Form, Text, Unwritable, Writer, never_below
-from phloem.synthesis.program import STRING, Call, Program, Value
+from phloem.synthesis.languages.cell_functions import number as value_of
+from phloem.synthesis.languages.cell_functions import plain
+from phloem.synthesis.program import STRING, Call, Program, Value, nodes
 
 COMPARE, JOIN, SUM, PRODUCT, ATOM = range(1, 6)
 LONGEST = 8_000  # characters; Excel takes 8,192
@@ -231,7 +234,95 @@ def delimiter(program: Program) -> str:
     return mark
 
 
+def _numeric(writer: Writer, program: Program) -> str:
+    """The number of a text. `&""` keeps an empty cell from being 0."""
+    known = text(program)
+    if known is not None and value_of(known) is not None:
+        return plain(value_of(known) or Decimal(0))
+    if isinstance(program, Call) and program.operator.name in CALCULATED:
+        return CALCULATED[program.operator.name](*(_numeric(writer, each) for each in program.arguments))
+    return f'VALUE({writer.code(program, JOIN)}&"")'
+
+
+def _infixed(symbol: str) -> Callable[[str, str], str]:
+    return lambda left, right: f"({left}{symbol}{right})"
+
+
+CALCULATED: dict[str, Callable[[str, str], str]] = {
+    "Add": _infixed("+"),
+    "Subtract": _infixed("-"),
+    "Multiply": _infixed("*"),
+    "Divide": _infixed("/"),
+    "Largest": lambda left, right: f"MAX({left},{right})",
+    "Smallest": lambda left, right: f"MIN({left},{right})",
+}
+
+
+def _calculated(name: str) -> Form:
+    def form(writer: Writer, arguments: Arguments) -> Text:
+        shown = CALCULATED[name](*(_numeric(writer, each) for each in arguments))
+        return Text(f'IFERROR({shown.removeprefix("(").removesuffix(")") if shown[0] == "(" else shown}&"","")', ATOM)
+
+    return form
+
+
+def _format(writer: Writer, arguments: Arguments) -> Text:
+    value, form = arguments[0], text(arguments[1])
+    if form == "Thousands":
+        if not (isinstance(value, Call) and value.operator.name == "Round"):
+            raise Unwritable("as many decimals as the number has")
+        return _rounded(writer, value.arguments, "#,##0")
+    shown = _numeric(writer, value)
+    return Text(f'IFERROR({f"INT({shown})" if form == "Integer" else shown}&"","")', ATOM)
+
+
+def _rounded(writer: Writer, arguments: Arguments, whole: str = "0") -> Text:
+    places = number(arguments[1]) or 0
+    if not 0 <= places <= 15:
+        raise Unwritable("so many decimals")
+    decimals = "." + "0" * places if places else ""
+    return Text(f'IFERROR(TEXT(ROUND({_numeric(writer, arguments[0])},{places}),"{whole}{decimals}"),"")', ATOM)
+
+
+def _padded(writer: Writer, arguments: Arguments) -> Text:
+    shown, width = writer.code(arguments[0]), number(arguments[1]) or 0
+    return Text(f'IF(LEN({shown})=0,"",REPT("0",MAX(0,{width}-LEN({shown})))&{shown})', ATOM)
+
+
+def _at_least(writer: Writer, arguments: Arguments) -> Text:
+    return Text(f"IFERROR({_numeric(writer, arguments[0])}>={_numeric(writer, arguments[1])},FALSE)", ATOM)
+
+
+def _counted(writer: Writer, arguments: Arguments) -> Text:
+    shown, mark = writer.code(arguments[0]), literal(delimiter(arguments[1]))
+    return Text(f'(LEN({shown})-LEN(SUBSTITUTE({shown},{mark},"")))&""', JOIN)
+
+
+def _starts(writer: Writer, arguments: Arguments) -> Text:
+    return _prefix("LEFT")(writer, arguments[::-1])
+
+
+def _ends(writer: Writer, arguments: Arguments) -> Text:
+    return _prefix("RIGHT")(writer, arguments[::-1])
+
+
+def _length(writer: Writer, arguments: Arguments) -> Text:
+    return Text(f'LEN({writer.code(arguments[0])})&""', JOIN)
+
+
 FORMS: dict[str, Form] = {
+    **{f"robustfill {each}": _calculated(each) for each in CALCULATED},
+    "robustfill If": _function("IF"),
+    "robustfill Is": _function("EXACT"),
+    "robustfill AtLeast": _at_least,
+    "robustfill StartsWith": _starts,
+    "robustfill EndsWith": _ends,
+    "robustfill Contains": _contains,
+    "robustfill Count": _counted,
+    "robustfill Length": _length,
+    "robustfill Pad": _padded,
+    "robustfill Format": _format,
+    "robustfill Round": _rounded,
     "robustfill Concat": _join,
     "robustfill SubStr": _between,
     "robustfill ToCase": _case,
@@ -290,4 +381,12 @@ FORMS: dict[str, Form] = {
     "xor": _compared("<>"),
     "=>": _implies,
 }
+CALCULATES = {*CALCULATED, "AtLeast", "Format", "Round"}
+
+
+def calculates(program: Program) -> bool:
+    """Whether the program reads texts as numbers, which Excel does of more texts (dates, percentages)."""
+    return any(isinstance(part, Call) and part.operator.name in CALCULATES for part in nodes(program))
+
+
 EXCEL = Dialect("Excel", literal, ATOM, SUM, "", LONGEST, FORMS, _offset)

@@ -36,7 +36,7 @@ from phloem.synthesis.program import (
 TERNARY, OR, AND, NOT, COMPARE, BIT_OR, BIT_XOR, BIT_AND, SHIFT, SUM, TERM, UNARY, ATOM = range(13)
 
 
-RESERVED = {"re", "unicodedata", "fold", "unfold", "folded", "clusters", "CLUSTER"}
+RESERVED = {"re", "decimal", "unicodedata", "fold", "unfold", "folded", "clusters", "CLUSTER"}
 
 
 class Text(NamedTuple):
@@ -90,10 +90,10 @@ class Writer:
         if helper not in self.helpers:
             source = self.forms.helpers[helper]
             for other in self.forms.helpers:
-                if other != helper and re.search(rf"\b{other}\(", source):
+                if other != helper and re.search(rf"\b{other}[(.]", source):
                     self.need(other)
             self.helpers[helper] = source
-            self.imports |= {"re"} if re.search(r"\bre\.", source) else set()
+            self.imports |= {each for each in ("re", "decimal") if re.search(rf"\b{each}\.", source)}
 
     def name(self, program: Program) -> None:
         """Compute the program once, before the expression, under a name."""

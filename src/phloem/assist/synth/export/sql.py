@@ -282,7 +282,42 @@ def _after(writer: Writer, arguments: Arguments) -> Text:
     return Text(f"CASE {place} WHEN 0 THEN '' ELSE substr({shown}, {place} + 1) END", ATOM)
 
 
+def _padded(writer: Writer, arguments: Arguments) -> Text:
+    shown, width = writer.code(arguments[0]), number(arguments[1]) or 0
+    padded = f"substr('{'0' * width}' || {writer.code(arguments[0], JOIN)}, -{width})"
+    return Text(f"CASE WHEN length({shown}) BETWEEN 1 AND {width - 1} THEN {padded} ELSE {shown} END", ATOM)
+
+
+def _counted(writer: Writer, arguments: Arguments) -> Text:
+    shown, mark = writer.code(arguments[0]), literal(delimiter(arguments[1]))
+    return Text(f"CAST(length({shown}) - length(replace({shown}, {mark}, '')) AS TEXT)", ATOM)
+
+
+def _starts(writer: Writer, arguments: Arguments) -> Text:
+    return _prefix(writer, arguments[::-1])
+
+
+def _ends(writer: Writer, arguments: Arguments) -> Text:
+    string, part = arguments
+    length = len(text(part) or "")
+    if not length:
+        raise Unwritable("the end of a text that may be empty")
+    return Text(f"substr({writer.code(string)}, -{length}) = {writer.code(part, COMPARE + 1)}", COMPARE)
+
+
+def _length(writer: Writer, arguments: Arguments) -> Text:
+    return Text(f"CAST(length({writer.code(arguments[0])}) AS TEXT)", ATOM)
+
+
 FORMS: dict[str, Form] = {
+    "robustfill If": _if,
+    "robustfill Is": _compare("="),
+    "robustfill StartsWith": _starts,
+    "robustfill EndsWith": _ends,
+    "robustfill Contains": _contains,
+    "robustfill Count": _counted,
+    "robustfill Length": _length,
+    "robustfill Pad": _padded,
     "robustfill Concat": _join,
     "robustfill SubStr": _between,
     "robustfill ToCase": _case,
