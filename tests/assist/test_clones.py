@@ -102,7 +102,7 @@ def test_near_pairs_are_those_of_exact_jaccard(edits: list[int]) -> None:
         for edit in range(count):
             code = code.replace(f"x{3 * edit} =", f"y{number}_{edit} =")
         codes.append(code)
-    pairs = near_pairs(fingerprints([(code, "python") for code in codes]))
+    pairs = near_pairs(fingerprints([(code, "python") for code in codes])[0])
     found = set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
     for i in range(len(codes)):
         for j in range(i + 1, len(codes)):
@@ -111,6 +111,34 @@ def test_near_pairs_are_those_of_exact_jaccard(edits: list[int]) -> None:
                 assert (i, j) in found
             if alike < NEAR - 0.2:
                 assert (i, j) not in found
+
+
+RENAMED = {
+    "python": (
+        "def total(items, tax):\n    s = 0\n    for item in items:\n        s += item.price * tax\n    return s\n",
+        "def summe(waren, satz):\n    n = 0\n    for w in waren:\n        n += w.price * satz\n    return n\n",
+        "def other(items, tax):\n    s = 0\n    for item in items:\n        s += item.weight * tax\n    return s\n",
+    ),
+    "go": (
+        "func Sum(xs []int) int {\n\tt := 0\n\tfor _, x := range xs {\n\t\tt += x\n\t}\n\treturn t\n}\n",
+        "func Add(ys []int) int {\n\ts := 0\n\tfor _, y := range ys {\n\t\ts += y\n\t}\n\treturn s\n}\n",
+        "func Mul(xs []int) int {\n\tt := 1\n\tfor _, x := range xs {\n\t\tt *= x\n\t}\n\treturn t * t\n}\n",
+    ),
+    "java": (
+        "int sum(int[] xs) { int t = 0; for (int x : xs) { if (x > 0) { t += x; } } return t; }",
+        "int add(int[] ys) { int s = 0; for (int y : ys) { if (y > 0) { s += y; } } return s; }",
+        "int sum(int[] xs) { int t = 0; for (int x : xs) { if (x > 0) { xs += t; } } return x; }",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", RENAMED)
+def test_a_copy_with_other_names_is_a_near_clone(language: str) -> None:
+    """The third does something else: with other attributes, operators, or its names in other places."""
+    _, renamed = fingerprints([(code, language) for code in RENAMED[language]])
+    pairs = near_pairs(renamed)
+    assert list(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)) == [(0, 1)]
+    assert renamed.exact[0] == renamed.exact[1] != renamed.exact[2]
 
 
 def test_semantic_pairs_are_those_of_all_products(monkeypatch: pytest.MonkeyPatch) -> None:

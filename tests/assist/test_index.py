@@ -147,6 +147,11 @@ def test_another_embedder_or_version_means_a_new_index(code: Path) -> None:
         PhloemError, match=r"made by phloem 9\.9 in another format; rebuild it with: phloem index --reb"
     ):
         open_index(code, refresh=False, wish=Wish(embedder=BAGS))
+    below = code / "below"
+    below.mkdir()
+    open_index(below, wish=Wish(embedder=BAGS)).close()  # found above it, and made anew
+    assert json.loads(file.read_text())["format"] == FORMAT
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": FORMAT + 1}))
     assert run(code).rebuilt == "another version of phloem made it"
     assert len(names(code)) == 7
 

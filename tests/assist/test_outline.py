@@ -68,6 +68,18 @@ def test_a_skeleton_has_the_outline_of_the_whole_tree_and_fewer_nodes(file: Path
     assert len(pruned.kind) < len(whole.kind)
 
 
+def test_of_a_body_without_definitions_only_its_docstring_is_copied() -> None:
+    def nodes(statements: int) -> int:
+        body = "    # first\n    'Says.'\n" + "    x = f(x)  # so\n" * statements
+        return len(skeleton(f"def f(x):\n{body}".encode(), by_name("python"), HOLDERS["python"]).kind)
+
+    assert nodes(50) == nodes(1)
+    (only,) = found("def f(x):\n    # first\n    ('Says.')  # so\n    x = 1\n", "python")
+    assert only.doc == "Says."
+    outer = "def f():\n    x = 1\n    # of g\n    def g():\n        'Inner.'\n        y = 2\n    return g\n"
+    assert [(each.qualified, each.doc) for each in found(outer, "python")] == [("f", ""), ("f.g", "Inner.")]
+
+
 def test_c_has_structs_and_functions() -> None:
     definitions = found("struct point { int x; };\nstruct point origin(void) { struct point p; return p; }\n", "c")
     assert [(each.kind, each.qualified) for each in definitions] == [("class", "point"), ("function", "origin")]

@@ -74,7 +74,9 @@ def test_sarif_and_github() -> None:
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "wrong-operator"
     (change,) = result["fixes"][0]["artifactChanges"]
     assert change["replacements"][0]["insertedContent"] == {"text": ">"}
-    assert change["replacements"][0]["deletedRegion"] == {"byteOffset": WRONG.index("<="), "byteLength": 2}
+    region = {"startLine": 4, "startColumn": 17, "endLine": 4, "endColumn": 19}
+    assert change["replacements"][0]["deletedRegion"] == region
+    assert result["locations"][0]["physicalLocation"]["region"] == region
     shown = phloem("review", "a.py", *OPERATORS, "--format", "github").stdout
     assert shown.startswith("::warning file=a.py,line=4,col=17,title=wrong-operator::'<=' stands")
 

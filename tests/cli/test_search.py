@@ -168,3 +168,17 @@ def test_from_python(project: Path) -> None:
     best = phloem.search("retry with backoff", project, limit=1)
     assert [(match.name, match.line) for match in best] == [("retry", 4)]
     assert best[0].path == f"{project}/net.py"
+
+
+def test_no_code_of_the_indexed_tree_is_run(project: Path) -> None:
+    """Worker processes start in the tree, whose modules may have the names of those that they import."""
+    (project / "pickle.py").write_text("open('executed', 'w')\nraise ImportError\n")
+    for i in range(2):
+        (project / f"long{i}.py").write_text("x = 1\n" * 200_000)
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("phloem")), "index", "--workers", "2", "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["left_out"] == {}
+    assert not (project / "executed").exists()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from phloem.errors import PhloemError
 from phloem.represent.bags import BUCKETS, bags, buckets
-from phloem.represent.subwords import CLS, MASK, PAD, SEP, Subwords, words
+from phloem.represent.subwords import CLS, FEW, MASK, PAD, SEP, TOGETHER, Subwords, words
 
 TEXTS = [
     "def parse_http_date(text): return text",
@@ -54,6 +54,24 @@ def test_units_spell_the_words_and_no_text_has_special_units(texts: list[str]) -
         assert subwords.units(text) == ids
         decoded = subwords.tokenizer.decode(ids).split()
         assert "".join(decoded) == "".join(" ".join(words(text)).split())
+
+
+PIECES = st.text(st.sampled_from("aAbBzZ019_+-=/<é \n(."), max_size=60) | st.text(max_size=20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(PIECES, min_size=FEW, max_size=30), st.sampled_from([None, 1, 3, 50]))
+def test_many_texts_have_the_units_of_each_alone(texts: list[str], most: int | None) -> None:
+    rows = LEARNED.encode(texts, most)
+    assert rows.ids.dtype == np.int32
+    alone = [rows.ids[start:end].tolist() for start, end in zip(rows.offsets[:-1], rows.offsets[1:], strict=True)]
+    assert alone == [LEARNED.units(text, most) for text in texts]
+
+
+def test_many_texts_are_more_than_are_encoded_together() -> None:
+    texts = [f"{TEXTS[i % 3]} x{i} {'W' * (i % 80)} {'é' * (i % 7 == 0)}" for i in range(2 * TOGETHER + 3)]
+    rows = LEARNED.encode(texts, 12)
+    assert rows.ids.tolist() == [unit for text in texts for unit in LEARNED.units(text, 12)]
 
 
 def test_the_first_units_are_kept_and_words_are_remembered(subwords: Subwords) -> None:

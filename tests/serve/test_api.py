@@ -167,6 +167,10 @@ def test_bad_input_gets_one_line(parser_only: TestClient, body: object, says: st
 def test_what_is_not_json_is_refused(parser_only: TestClient) -> None:
     response = parser_only.post(PREDICT, content=b"{", headers={"content-type": "application/json"})
     assert response.status_code == 422
+    assert response.json() == {"detail": "the body is not JSON, at character 1"}
+    response = parser_only.post(PREDICT, content=b'{"source": "x"}', headers={"content-type": "text/plain"})
+    assert response.status_code == 422
+    assert "content-type: application/json" in response.json()["detail"]
     response = parser_only.post(PREDICT, content=b"\xff\xfe", headers={"content-type": "application/json"})
     assert response.status_code in (400, 422)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import subprocess
@@ -313,6 +314,9 @@ def test_garbage_is_survived_and_a_vanished_client_ends_it(project: Path) -> Non
             framed(b'{"jsonrpc": "2.0", "id": 7, "method": "textDocument/hover", "params": {"a": 1}}'),
             framed("{ }".encode("utf-16")),
             framed(b"[" * 100_000),
+            b"Content-Length: 3\r\n\r\n{ too long }",
+            b"Content-Length: -3\r\n\r\n{}",
+            b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n{}",
         )
         for each in garbage:
             server.stdin.write(each)
@@ -323,6 +327,9 @@ def test_garbage_is_survived_and_a_vanished_client_ends_it(project: Path) -> Non
         nonsense = {"textDocument": {"uri": "no:thing"}, "position": {"line": -5, "character": 10**12}}
         server.stdin.write(packed("textDocument/hover", nonsense, 2))
         server.stdin.write(packed("textDocument/didChange", {"textDocument": 3}))
+        server.stdin.write(packed("textDocument/hover", {"textDocument": {"uri": 5}, "position": "x"}, 8))
+        server.stdin.flush()
+        assert answer_to(server, 8)["error"]["code"] == -32602
         opened = {"uri": "untitled:1", "languageId": "python", "version": 1, "text": FILES}
         server.stdin.write(packed("textDocument/didOpen", {"textDocument": opened}))
         place = {"textDocument": {"uri": "untitled:1"}, "position": {"line": HEAD, "character": 6}}
@@ -373,6 +380,22 @@ def test_no_header_makes_it_hold_more_than_it_may() -> None:
     stream = Endless(3 * LARGEST_MESSAGE)
     assert Bounded(stream).read(2 * LARGEST_MESSAGE) == b"null"  # type: ignore[arg-type]
     assert stream.left == LARGEST_MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        (b"Content-Length: 12\r\n", b"Content-Length: 12\r\n"),
+        (b'{"rest": 1}Content-Length: 12\r\n', b"Content-Length: 12\r\n"),
+        (b"content-length:12\n", b"Content-Length: 12\r\n"),
+        (b"Content-Length: " + b"9" * 5000 + b"\r\n", b"-\r\n"),
+        (b"Content-Type: x\r\n", b"Content-Type: x\r\n"),
+        (b"\n", b"\r\n"),
+        (b"", b""),
+    ],
+)
+def test_a_length_is_found_behind_the_rest_of_a_broken_message(line: bytes, read: bytes) -> None:
+    assert Bounded(io.BytesIO(line)).readline() == read
 
 
 def test_only_changed_functions_are_asked_about_again(project: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,20 +31,39 @@ class Finding(NamedTuple):
 def findings_of(file: SourceFile, predictions: Iterable[Prediction], changed: dict[str, Lines] | None) -> list[Finding]:
     """The file's functions; with `changed`, those that a changed line touches. Flags that a comment silences are off.
 
-    `phloem: ignore` in a comment silences the function on whose name's line, or on the line above whose definition,
-    it stands.
+    `phloem: ignore` in a comment silences the function on whose name's line, in whose heading (its decorators or
+    attributes, its first line), or on the line above which it stands.
     """
     lines = None if changed is None else changed.get(os.path.realpath(file.path), [])
     ignored = ignoring_lines(file.source)
+    text = file.source.split(b"\n") if ignored else []
     kept = []
     for prediction in predictions:
         first = file.source.count(b"\n", 0, prediction.start) + 1 if lines is not None or ignored else 1
         if lines is not None and not touches(lines, first, prediction.end_line):
             continue
-        if ignored and not ignored.isdisjoint((prediction.line, first, first - 1)):
+        if ignored and not ignored.isdisjoint(range(_heading(text, first) - 1, max(first, prediction.line) + 1)):
             prediction = prediction._replace(flagged=False)
         kept.append(Finding(file.path, file.language, prediction))
     return kept
+
+
+def _heading(text: Sequence[bytes], first: int) -> int:
+    """The line, from 1, on which the decorators or attributes above a definition begin; `first` without any."""
+    indent = _indentation(text[first - 1])
+    heading = line = first
+    while line > 1 and (above := text[line - 2]).strip():
+        line -= 1
+        if _indentation(above) > indent or above.lstrip().startswith((b")", b"]", b"}")):
+            continue  # a decorator goes on, if one begins above
+        if _indentation(above) < indent or not above.lstrip().startswith((b"@", b"#[", b"[")):
+            break
+        heading = line
+    return heading
+
+
+def _indentation(line: bytes) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def ignoring_lines(source: bytes) -> frozenset[int]:

@@ -27,11 +27,14 @@ def percent(probability: float) -> str:
 
 
 def message(prediction: Prediction) -> str:
-    """One sentence on a function whose name disagrees with its body."""
+    """One sentence: a flagged name disagrees with the body; of another one, which names would fit."""
     better = ", ".join(f"{each.text} ({percent(each.probability)})" for each in prediction.suggestions[:SHOWN])
-    return (
-        f"The name '{prediction.name}' does not follow from the body ({percent(prediction.probability)}); try {better}"
-    )
+    probability = percent(prediction.probability)
+    if prediction.flagged:
+        said, before = f"does not follow from the body ({probability})", "; try "
+    else:
+        said, before = f"({probability}) is not flagged", "; likeliest are "
+    return f"The name '{prediction.name}' {said}" + (before + better if better else "")
 
 
 def text(findings: Sequence[Finding]) -> str:

@@ -119,5 +119,7 @@ def main() -> None:
     # of torch sleep instead of spinning, and NumPy leaves half of the processors to the parsing of the next files.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, min(4, (os.cpu_count() or 1) // 2))))
+    # Processes that are started here must not import modules from the current folder: it may be a tree under analysis.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     gc.set_threshold(50_000, 20, 20)  # imports make many objects and hardly any garbage: an eighth of the start-up time
     app(prog_name="phloem")

@@ -189,8 +189,8 @@ def clones(
 ) -> None:
     """Find functions that were copied, and functions that do the same in other words.
 
-    Groups come with the most lines that could go first. near: at least 85% of the runs of five tokens are shared.
-    semantic: the vectors are as close as those of functions that do the same.
+    Groups come with the most lines that could go first. near: at least 85% of the runs of five tokens are shared,
+    variables renamed or not. semantic: the vectors are as close as those of functions that do the same.
 
     [bold]Examples[/bold]
 

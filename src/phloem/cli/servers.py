@@ -20,7 +20,8 @@ def mcp(path: Root = ".") -> None:
     """Give coding assistants search by meaning, names and programs over a folder (MCP over stdio).
 
     An assistant starts this itself; how it is told to stands in docs/editors.md. Tools: search, similar, clones, name,
-    explain, summarize, synth. The index is made at the first start and follows the files. Nothing leaves this machine.
+    explain, summarize, review, synth. The index is made at the first start and follows the files. Nothing leaves this
+    machine.
 
     [bold]Examples[/bold]
 
@@ -43,7 +44,7 @@ def lsp(
 
     An editor starts this itself; how it is told to stands in docs/editors.md. Hover on a function shows a summary and
     names with their reasons, improbable names are marked and can be renamed, workspace symbols are found by meaning.
-    Settings: [tool.phloem] in pyproject.toml. Nothing leaves this machine.
+    Settings: `tool.phloem` in pyproject.toml. Nothing leaves this machine.
 
     [bold]Examples[/bold]
 

@@ -69,20 +69,30 @@ def first_sentence(doc: str) -> str:
 
 
 def _prose(doc: str) -> str:
-    """What comes before the first section, tag or example, with markup replaced by what it shows."""
+    """What comes before the first section, tag or example, with markup replaced by what it shows.
+
+    Most texts have hardly any: where a character of a markup is missing, it is not looked for.
+    """
     text = doc.replace("\r\n", "\n").replace("\r", "\n")
-    text = _INLINE.sub(_inline, text)
-    text = _DOXYGEN.sub("", text)
+    if "{@" in text:
+        text = _INLINE.sub(_inline, text)
+    if "@" in text or "\\" in text:
+        text = _DOXYGEN.sub("", text)
     end = _END_OF_PROSE.search(text)
     if end is not None:
         text = text[: end.start()]
-    text = _ROLE.sub(lambda match: _role(match[1]), text)
-    text = _BLOCK_TAG.sub("\n\n", text)
-    text = unescape(_TAG.sub("", text))
-    text = _QUOTED.sub(lambda match: match[1] if match[1] is not None else _role(match[2]), text)
-    text = _MARKDOWN_LINK.sub(r"\1", text)
-    text = re.sub(r"\[`?([\w.:#()<>]+)`?\](?!\()", r"\1", text)
-    text = _STRONG.sub(r"\1", text)
+    if "`" in text:
+        text = _ROLE.sub(lambda match: _role(match[1]), text)
+    if "<" in text:
+        text = _TAG.sub("", _BLOCK_TAG.sub("\n\n", text))
+    text = unescape(text)
+    if "`" in text:
+        text = _QUOTED.sub(lambda match: match[1] if match[1] is not None else _role(match[2]), text)
+    if "[" in text:
+        text = _MARKDOWN_LINK.sub(r"\1", text)
+        text = re.sub(r"\[`?([\w.:#()<>]+)`?\](?!\()", r"\1", text)
+    if "*" in text:
+        text = _STRONG.sub(r"\1", text)
     return _RULE.sub("", text)
 
 

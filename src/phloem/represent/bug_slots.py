@@ -76,6 +76,15 @@ def slots_of(tree: Tree, language_name: str) -> Slots:
     return Slots([*uses, *finder.operators(), *finder.arguments(), *finder.handled()], variables)
 
 
+def bindings(tree: Tree, language_name: str, name: str) -> list[int]:
+    """The nodes at which a function binds a name."""
+    rules = RULES.get(language_name)
+    if rules is None:
+        return []
+    found = _Finder(tree, by_name(language_name), rules).occurrences()
+    return [node for node, each, binds in found if binds and each == name]
+
+
 class _Finder:
     def __init__(self, tree: Tree, language: Language, rules: SlotRules) -> None:
         self.tree, self.language, self.rules = tree, language, rules
@@ -99,25 +108,24 @@ class _Finder:
 
     def variables(self) -> tuple[list[tuple[int, str]], list[Slot]]:
         """Occurrences of the function's variables, and the slots: those that read one, where there are two or more."""
-        rules, nodes = self.rules, self.nodes
-        bound: set[str] = set()
-        found: list[tuple[int, str, bool]] = []
-        for node in self.of_kinds(self.language.identifier_kinds):
-            parent = nodes.parent[node]
-            if parent < 0 or nodes.name(parent) in rules.not_names or self.place(node) in rules.not_names:
-                continue
-            name = self.text(node)
-            if name in rules.receivers:
-                continue
-            binds = self.binds(node)
-            if binds:
-                bound.add(name)
-            found.append((node, name, binds))
+        found = list(self.occurrences())
+        bound = {name for _, name, binds in found if binds}
         variables = [(node, name) for node, name, _ in found if name in bound]
         if len(bound) < 2:
             return variables, []
         uses = [Slot(VARIABLE, node, node, node, name) for node, name, binds in found if name in bound and not binds]
         return variables, uses
+
+    def occurrences(self) -> Iterator[tuple[int, str, bool]]:
+        """All names that could be variables, and whether they are bound there."""
+        rules, nodes = self.rules, self.nodes
+        for node in self.of_kinds(self.language.identifier_kinds):
+            parent = nodes.parent[node]
+            if parent < 0 or nodes.name(parent) in rules.not_names or self.place(node) in rules.not_names:
+                continue
+            name = self.text(node)
+            if name not in rules.receivers:
+                yield node, name, self.binds(node)
 
     def binds(self, node: int) -> bool:
         """Whether a name is bound here: a parameter, or at the left of an assignment."""

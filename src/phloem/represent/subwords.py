@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from phloem.errors import PhloemError
+from phloem.represent.ascii_words import spans
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -29,6 +30,7 @@ FORMAT = 1
 LONGEST_WORD = 32  # characters of a word that count: longer ones are data
 CHARACTERS_A_UNIT = 24  # of a text that are read for each unit that is wanted: code has about six
 KNOWN_WORDS = 400_000  # that are remembered
+FEW, TOGETHER = 8, 256  # texts: fewer are encoded one by one, more in portions
 # fmt: off
 OPERATORS = frozenset((
     "+", "-", "*", "/", "%", "<", ">", "&", "|", "^", "~", "!", "==", "!=", "<=", ">=", "+=", "-=", "*=", "/=", "**",
@@ -66,6 +68,23 @@ class Ragged(NamedTuple):
     def lengths(self) -> Int64[np.ndarray, " rows"]:
         return np.diff(self.offsets)
 
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]]) -> Self:
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return cls(np.fromiter(chain.from_iterable(rows), np.int32, offsets[-1]), offsets)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Ragged]) -> Self:
+        lengths = np.concatenate([part.lengths() for part in parts])
+        return cls(np.concatenate([part.ids for part in parts]), np.concatenate([[0], np.cumsum(lengths)]))
+
+    def cut(self, most: int) -> Ragged:
+        """Of each row the first `most`."""
+        lengths = self.lengths()
+        place = np.arange(len(self.ids)) - np.repeat(self.offsets[:-1], lengths)
+        return Ragged(self.ids[place < most], np.concatenate([[0], np.cumsum(np.minimum(lengths, most))]))
+
     def rows(self, index: Int64[np.ndarray, " chosen"]) -> Ragged:
         """The rows of an index, in its order."""
         starts, lengths = self.offsets[index], np.diff(self.offsets)[index]
@@ -96,6 +115,7 @@ class Subwords:
         self.tokenizer = tokenizer
         self.size: int = tokenizer.get_vocab_size()
         self._units = _Units(tokenizer)
+        self._by_key: dict[int, tuple[int, ...]] = {}  # as _units, by the key of `ascii_words`
 
     @classmethod
     def fit(cls, texts: Iterable[str], size: int = 16_384) -> Self:
@@ -122,12 +142,43 @@ class Subwords:
 
     def encode(self, texts: Sequence[str], most: int | None = None) -> Ragged:
         """The units of many texts, of each the first `most`."""
+        if len(texts) < FEW:
+            return self._encode_each(texts, most)
+        ascii_only = np.fromiter(map(str.isascii, texts), np.bool_, len(texts))
+        plain, rest = (np.flatnonzero(chosen).tolist() for chosen in (ascii_only, ~ascii_only))
+        portions = [plain[start : start + TOGETHER] for start in range(0, len(plain), TOGETHER)]
+        parts = [self._encode_together([texts[i] for i in portion], most) for portion in portions]
+        together = Ragged.joined([*parts, self._encode_each([texts[i] for i in rest], most)])
+        return together.rows(np.argsort([*plain, *rest]))
+
+    def _encode_each(self, texts: Sequence[str], most: int | None) -> Ragged:
         flat: list[int] = []
         offsets = np.zeros(len(texts) + 1, np.int64)
         for row, text in enumerate(texts):
             flat.extend(islice(self._stream(text, most), most))
             offsets[row + 1] = len(flat)
         return Ragged(np.array(flat, np.int32), offsets)
+
+    def _encode_together(self, texts: Sequence[str], most: int | None) -> Ragged:
+        """As `_encode_each`, of ASCII texts: each distinct word is looked up once."""
+        if most is not None:
+            texts = [text[: most * CHARACTERS_A_UNIT] for text in texts]
+        text = "\n".join(texts).encode()
+        found = spans(text, LONGEST_WORD)
+        keys, first, word = np.unique(found.keys, return_index=True, return_inverse=True)
+        if len(self._by_key) > KNOWN_WORDS:
+            self._by_key.clear()
+        units = [self._by_key.get(key) for key in keys.tolist()]
+        for i, known in enumerate(units):
+            if known is None:
+                start, end = found.starts[first[i]], found.ends[first[i]]
+                units[i] = self._by_key[int(keys[i])] = self._units[text[start:end].decode()]
+        distinct = Ragged.of([each for each in units if each is not None])
+        rows = distinct.rows(word)
+        # of each text: where its words begin, then where its units do
+        edges = np.cumsum([0, *(len(each) + 1 for each in texts)])
+        offsets = rows.offsets[np.searchsorted(found.starts, edges)]
+        return Ragged(rows.ids, offsets) if most is None else Ragged(rows.ids, offsets).cut(most)
 
     def _stream(self, text: str, most: int | None) -> Iterator[int]:
         if most is not None:

@@ -108,7 +108,12 @@ def _add_errors(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "body")
-        return JSONResponse({"detail": f"{where}: {first['msg']}" if where else str(first["msg"])}, 422)
+        said = f"{where}: {first['msg']}" if where else str(first["msg"])
+        if first["type"] == "json_invalid":
+            said = f"the body is not JSON, at character {where}"
+        elif first["loc"] == ("body",):
+            said = "the body is a JSON object, with the header content-type: application/json"
+        return JSONResponse({"detail": said}, 422)
 
 
 def _add_routes(app: FastAPI, worker: Worker, models: list[Predictor]) -> None:

@@ -29,7 +29,9 @@ from phloem.errors import MissingExtra, PhloemError
 try:
     from lsprotocol import types
     from pygls import uris
+    from pygls.exceptions import JsonRpcException
     from pygls.lsp.server import LanguageServer
+    from pygls.protocol import LanguageServerProtocol
 except ImportError as missing:
     raise MissingExtra("lsp", missing.name or "pygls") from missing
 
@@ -56,12 +58,25 @@ logger = logging.getLogger("phloem.lsp")
 Result = TypeVar("Result")
 
 
+class Protocol(LanguageServerProtocol):
+    """Answers requests whose parameters cannot be read, on which pygls leaves a client to wait for ever."""
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if "method" in data and isinstance(data.get("id"), int | str):
+                self._send_response(data["id"], error=error.to_response_error())
+            raise
+
+
 class Server(LanguageServer):
     """A language server over one folder, or over single documents where there is none."""
 
     def __init__(self, root: str | None = None, *, quiet: float = QUIET) -> None:
         # Whole texts: pygls would count lines at form feeds too, and apply changes in the wrong place.
-        super().__init__("phloem", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        whole = types.TextDocumentSyncKind.Full
+        super().__init__("phloem", __version__, protocol_cls=Protocol, text_document_sync_kind=whole)
         self.given, self.quiet = root, quiet
         self.place: Workspace | None = None
         self.indexed = False  # whether the folder is one to index
@@ -219,7 +234,7 @@ class Server(LanguageServer):
     async def make_index(self, root: Path) -> None:
         """`phloem index` beside this process, so that typing goes on while it works."""
         quiet = asyncio.subprocess.DEVNULL
-        command = (sys.executable, "-m", "phloem", "index", str(root))
+        command = (sys.executable, "-P", "-m", "phloem", "index", str(root))  # -P: no modules of the folder's
         process = await asyncio.create_subprocess_exec(
             *command, stdin=quiet, stdout=quiet, stderr=asyncio.subprocess.PIPE, cwd=root
         )

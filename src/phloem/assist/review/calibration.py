@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int64
 
 from phloem.assist.progress import Tell, silent
 from phloem.measure import bootstrap, calibration
-from phloem.measure.localise_repair import LocaliseRepair, localise_repair, platt
+from phloem.measure.localise_repair import LocaliseRepair, localise_repair
 from phloem.nn.models.bug_detector import BugDetector, location_log_probabilities
 from phloem.represent.bug_arrays import Injecting
 from phloem.represent.bug_slots import CHECKS, EXCEPTION, OPERATOR, VARIABLE
@@ -124,7 +124,7 @@ def calibrated(found: Judgements) -> dict[str, dict[str, Any]]:
     for kind, name in enumerate(CHECKS):
         own = found.kind == kind
         logit, right = found.logit[own], found.right[own]
-        slope, offset = platt(logit, right)
+        slope, offset = calibration.logistic(logit, right) if 0 < right.sum() < len(right) else (1.0, 0.0)
         p = probability(logit, slope, offset)
         facts: dict[str, Any] = {"slope": round(slope, 5), "offset": round(offset, 5), "bugs": int(right.sum())}
         on, chosen = False, None

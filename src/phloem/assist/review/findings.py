@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_right
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
@@ -49,6 +50,8 @@ class ReviewFinding(NamedTuple):
     end: int
     function_start: int
     function_end: int
+    end_line: int
+    end_column: int
 
 
 class TextLines:
@@ -64,7 +67,8 @@ class TextLines:
         (2, 1)
         """
         line = bisect_right(self._starts, offset)
-        return line, len(self.source[self._starts[line - 1] : offset].decode("utf-8", "replace")) + 1
+        before = self.source[self._starts[line - 1] : offset].removeprefix(BOM_UTF8)  # no editor counts the mark
+        return line, len(before.decode("utf-8", "replace")) + 1
 
 
 def misleading(file: SourceFile, prediction: Prediction, model: Model, at: TextLines) -> ReviewFinding:
@@ -79,6 +83,7 @@ def misleading(file: SourceFile, prediction: Prediction, model: Model, at: TextL
     better = ", ".join(f"'{each.text}' ({percent(each.probability)})" for each in prediction.suggestions[:SHOWN])
     name = prediction.name.encode()
     start = max(prediction.start, file.source.find(name, prediction.start, prediction.end))
+    end_line, end_column = at.position(start + len(name))
     return ReviewFinding(
         path=file.path,
         language=file.language,
@@ -93,6 +98,8 @@ def misleading(file: SourceFile, prediction: Prediction, model: Model, at: TextL
         end=start + len(name),
         function_start=prediction.start,
         function_end=prediction.end,
+        end_line=end_line,
+        end_column=end_column,
     )
 
 

@@ -53,7 +53,7 @@ def entry(finding: ReviewFinding) -> dict[str, Any]:
 
 
 def sarif(findings: Sequence[ReviewFinding]) -> str:
-    """SARIF 2.1.0 (OASIS 2020): a rule a check; the fix, where there is one, as a replacement of bytes."""
+    """SARIF 2.1.0 (OASIS 2020): a rule a check; the fix, where there is one, replaces the text that was found."""
     names = list(RULES)
     rules = [
         {
@@ -75,7 +75,12 @@ def sarif(findings: Sequence[ReviewFinding]) -> str:
 
 def _result(finding: ReviewFinding, rule: int) -> dict[str, Any]:
     artifact = {"uri": uri(finding.path)}
-    region: dict[str, int] = {"startLine": finding.line, "startColumn": finding.column}
+    region = {
+        "startLine": finding.line,
+        "startColumn": finding.column,
+        "endLine": finding.end_line,
+        "endColumn": finding.end_column,
+    }
     result: dict[str, Any] = {
         "ruleId": finding.check,
         "ruleIndex": rule,
@@ -91,11 +96,8 @@ def _result(finding: ReviewFinding, rule: int) -> dict[str, Any]:
         "properties": {"probability": round(finding.probability, 4)},
     }
     if finding.fix is not None:
-        start, end, replacement = finding.fix
-        replaced = {
-            "deletedRegion": {"byteOffset": start, "byteLength": end - start},
-            "insertedContent": {"text": replacement},
-        }
+        # a region of text (3.30.2): one of bytes alone would have to be replaced by bytes
+        replaced = {"deletedRegion": region, "insertedContent": {"text": finding.fix.replacement}}
         changes = [{"artifactLocation": artifact, "replacements": [replaced]}]
         result["fixes"] = [{"description": {"text": suggestion(finding)}, "artifactChanges": changes}]
     return result

@@ -18,6 +18,7 @@ import numpy as np
 from phloem.assist.checks import Check, carry_on
 from phloem.assist.library import facts_of, folder_of, pretrained
 from phloem.assist.review.findings import Fix, ReviewFinding, TextLines, heeded, ranked
+from phloem.assist.review.plausible import possible
 from phloem.assist.sources import SourceFile, read_sources
 from phloem.corpora.examples import examples_of
 from phloem.errors import PhloemError
@@ -114,6 +115,8 @@ class Reviewer:
             check()
             part = waiting[start : start + BATCH]
             for one, slot, p, word in self._judged(part, limits):
+                if not possible(one.example, int(one.encoded.slots[slot, 0]), one.places.spans[slot].tolist(), word[0]):
+                    continue
                 at = columns.setdefault(one.file, TextLines(group[one.file][0].source))
                 found = _finding(group[one.file][0], one, slot, p, word, at)
                 key = (found.check, found.start)  # a function within another one is read with both
@@ -192,7 +195,7 @@ def _finding(
         what = f"operands of '{between.strip()}'" if kind != CHECKS.index("swapped-arguments") else "arguments"
         reason = f"the {what}, '{_short(left)}' and '{_short(right)}', seem swapped"
         start, end = span[2], span[5]
-    line, column = at.position(start)
+    (line, column), (end_line, end_column) = at.position(start), at.position(end)
     return ReviewFinding(
         path=file.path,
         language=file.language,
@@ -207,6 +210,8 @@ def _finding(
         end=end,
         function_start=example.start,
         function_end=example.start + len(example.tree.source),
+        end_line=end_line,
+        end_column=end_column,
     )
 
 

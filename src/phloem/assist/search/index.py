@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from phloem.assist.progress import Tell, silent
 from phloem.assist.search.files import Found, walk
-from phloem.assist.search.table import FORMAT, About, IndexTable, folder_for, locked, read_about
+from phloem.assist.search.table import FORMAT, About, IndexTable, OtherFormat, folder_for, locked, read_about
 from phloem.assist.sources import MAX_FILE_SIZE, Skipped
 from phloem.errors import PhloemError
 
@@ -112,9 +112,7 @@ def _opened(folder: Path, root: Path, wish: Wish) -> tuple[IndexTable, str]:
     if (folder / "index.json").is_file() and not wish.rebuild:
         try:
             about = read_about(folder)
-        except PhloemError as error:
-            if "another format" not in str(error):
-                raise
+        except OtherFormat:
             why = "another version of phloem made it"
         else:
             if about.root != str(root):

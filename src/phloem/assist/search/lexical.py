@@ -2,14 +2,17 @@
 
 An identifier is its subtokens: `readJsonFile` and `read_json_file` are read, json, file. Names and documentation say
 more of a function than its body does, so their words are repeated, which is how the fields of BM25F (Robertson et al.
-2004) are weighted in an index of one field.
+2004) are weighted in an index of one field. What is counted are stems (Porter's second stemmer, "Snowball", 2001): each
+distinct word is stemmed once here, where an index that stems does it for each occurrence.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
 
+from phloem.errors import MissingExtra
 from phloem.languages.subtokens import split
 
 NAME_WEIGHT, DOC_WEIGHT = 3, 2
@@ -35,11 +38,31 @@ class _Split(dict[str, str]):
     def __missing__(self, word: str) -> str:
         if len(self) > MOST_WORDS:
             self.clear()
-        found = self[word] = " ".join(part for part in split(word) if len(part) <= _LONGEST_WORD)
+        found = self[word] = " ".join(self.parts(word))
         return found
 
+    def parts(self, word: str) -> list[str]:
+        return [part for part in split(word) if len(part) <= _LONGEST_WORD]
 
-_split = _Split()
+
+class _Stems(_Split):
+    """Words to the stems of their subtokens."""
+
+    def parts(self, word: str) -> list[str]:
+        return list(map(_stemmer(), super().parts(word)))
+
+
+_split, _stems = _Split(), _Stems()
+
+
+@cache
+def _stemmer() -> Callable[[str], str]:
+    try:
+        from Stemmer import Stemmer
+    except ImportError as error:
+        raise MissingExtra("search", "PyStemmer") from error
+    stem: Callable[[str], str] = Stemmer("english").stemWord
+    return stem
 
 
 def spaced(text: str) -> str:
@@ -51,14 +74,26 @@ def spaced(text: str) -> str:
     return " ".join([_split[word] for word in _WORD.findall(text)])
 
 
+def stems(text: str) -> str:
+    """As `spaced`, of each subtoken the stem.
+
+    >>> stems("parseQueries(files)")
+    'pars queri file'
+    """
+    return " ".join([_stems[word] for word in _WORD.findall(text)])
+
+
+_stems_of_path = lru_cache(maxsize=256)(stems)  # many definitions one after the other have the same
+
+
 def words(text: str) -> list[str]:
     """As `spaced`, as a list."""
     return spaced(text).split()
 
 
 def document(name: str, doc: str, code: str, path: str) -> str:
-    """The text of a definition that is searched: words parted by blanks."""
-    parts = [spaced(name)] * NAME_WEIGHT + [spaced(doc)] * DOC_WEIGHT + [spaced(path), spaced(code[:LONGEST_CODE])]
+    """The text of a definition that is searched: stems parted by blanks."""
+    parts = [stems(name)] * NAME_WEIGHT + [stems(doc)] * DOC_WEIGHT + [_stems_of_path(path), stems(code[:LONGEST_CODE])]
     return " ".join(parts)
 
 

@@ -28,7 +28,7 @@ from phloem.assist.search.index import Wish, index, tree
 from phloem.assist.search.lexical import SILENT, query_terms, shared, words
 from phloem.assist.search.queries import Filters, Question, names_a_place, spelled_names, understand
 from phloem.assist.search.snippets import snippet_of, why
-from phloem.assist.search.table import Busy, IndexTable, folder_for, nearest, read_about
+from phloem.assist.search.table import Busy, IndexTable, OtherFormat, folder_for, nearest, read_about
 from phloem.errors import PhloemError
 
 if TYPE_CHECKING:
@@ -280,7 +280,14 @@ def open_index(
     folder = Path(wish.out).absolute() if wish.out else nearest(here)
     if not refresh and (folder is None or not (folder / "index.json").is_file()):
         raise PhloemError(f"there is no index of {path}; make one with: phloem index {path}")
-    root = here if folder is None or not (folder / "index.json").is_file() else Path(read_about(folder).root)
+    root = here
+    if folder is not None and (folder / "index.json").is_file():
+        try:
+            root = Path(read_about(folder).root)
+        except OtherFormat as error:
+            if not refresh or not error.root:
+                raise
+            root = Path(error.root)  # it is made anew
     if refresh:
         _refresh(root, folder, wish, tell)
     table = IndexTable.open(folder or folder_for(root))

@@ -11,12 +11,13 @@ kill, the next run removes the rows of those files and reads them again.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -31,10 +32,11 @@ from phloem.errors import MissingExtra, PhloemError
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    from lancedb.table import AsyncTable
 
     from phloem.assist.search.rows import FileRecord
 
-FORMAT = 1
+FORMAT = 2
 TABLE = "definitions"
 KIND = "indexes"  # of the cache folder
 PATHS_A_STATEMENT = 500
@@ -53,6 +55,14 @@ CREATE TABLE IF NOT EXISTS unsettled (since INTEGER PRIMARY KEY);
 
 class Busy(PhloemError):
     """Another run writes the index."""
+
+
+class OtherFormat(PhloemError):
+    """An index that another version made; `root` is the tree that it is of, "" where it does not say."""
+
+    def __init__(self, text: str, root: str) -> None:
+        super().__init__(text)
+        self.root = root
 
 
 class About(NamedTuple):
@@ -103,9 +113,10 @@ def read_about(folder: Path) -> About:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise damaged(folder, error) from error
     if about.format != FORMAT:
-        raise PhloemError(
+        raise OtherFormat(
             f"the index of {about.root or folder} was made by phloem {about.phloem or '?'} in another format; "
-            f"rebuild it with: phloem index --rebuild {about.root or 'PATH'}"
+            f"rebuild it with: phloem index --rebuild {about.root or 'PATH'}",
+            str(about.root),
         )
     return about
 
@@ -156,6 +167,17 @@ class IndexTable:
         lancedb = import_lancedb()
         with self._reading():
             return lancedb.connect(self.folder).open_table(TABLE)
+
+    @cached_property
+    def _asked(self) -> AsyncTable:
+        """The same for questions: two searches of one question run side by side, which lancedb's own calls can't."""
+        lancedb = import_lancedb()
+
+        async def opened() -> AsyncTable:
+            return await (await lancedb.connect_async(self.folder)).open_table(TABLE)
+
+        with self._reading():
+            return _run(opened())
 
     @classmethod
     def create(cls, folder: Path, about: About) -> IndexTable:
@@ -262,7 +284,7 @@ class IndexTable:
             if "lexical_idx" not in there and rows:
                 words = FTS(
                     base_tokenizer="whitespace",
-                    stem=True,
+                    stem=False,
                     lower_case=False,
                     remove_stop_words=False,
                     ascii_folding=False,
@@ -286,23 +308,18 @@ class IndexTable:
     def candidates(
         self, text: str, vector: np.ndarray, condition: str | None, limit: int, columns: list[str]
     ) -> tuple[pa.Table, pa.Table]:
-        """The best rows by words (with `_score`) and by vector, each with `_rowid`. Raises PhloemError: damaged."""
-        from lancedb.query import MatchQuery
+        """The best rows by words (with `_score`) and by vector, each with `_rowid`. Raises PhloemError: damaged.
+
+        The text is words parted by blanks; their stems are looked up."""
+        from phloem.assist.search.lexical import stems
 
         with self._reading():
-            asked = MatchQuery(text, "lexical")  # type: ignore[call-arg]  # mypy does not see pydantic's defaults
-            query = self.table.search(asked, query_type="fts").select([*columns, "_score"])
-            if condition:
-                query = query.where(condition, prefilter=True)
-            return query.with_row_id(True).limit(limit).to_arrow(), self.nearest(vector, condition, limit, columns)
+            return _run(_candidates(self._asked, stems(text), vector, condition, limit, columns))
 
     def nearest(self, vector: np.ndarray, condition: str | None, limit: int, columns: list[str]) -> pa.Table:
         """The rows whose vectors have the largest products with `vector`: `_distance` is 1 less the product."""
         with self._reading():
-            query = self.table.search(vector, vector_column_name="vector").distance_type("dot").nprobes(PROBES)
-            if condition:
-                query = query.where(condition, prefilter=True)
-            return query.select([*columns, "_distance"]).with_row_id(True).limit(limit).to_arrow()
+            return _run(_nearest(self._asked, vector, condition, limit, columns))
 
     def where(self, condition: str, columns: list[str]) -> pa.Table:
         """All rows of which a condition holds. Raises PhloemError: damaged."""
@@ -316,7 +333,7 @@ class IndexTable:
         from phloem.assist.search.rows import SHOWN
 
         with self._reading():
-            found = self.table.take_row_ids(ids.tolist()).select(list(SHOWN)).with_row_id().to_arrow()
+            found = _run(self._asked.take_row_ids(ids.tolist()).select(list(SHOWN)).with_row_id().to_arrow())
         place = {row: i for i, row in enumerate(found["_rowid"].to_pylist())}
         rows = found.to_pylist()
         return [rows[place[row]] for row in ids.tolist() if row in place]
@@ -332,6 +349,35 @@ class IndexTable:
             if type(error).__name__ != "PanicException":
                 raise
             raise damaged(self.folder, error, self.about.root) from error
+
+
+async def _candidates(
+    table: AsyncTable, text: str, vector: np.ndarray, condition: str | None, limit: int, columns: list[str]
+) -> tuple[pa.Table, pa.Table]:
+    from lancedb.query import MatchQuery
+
+    asked = MatchQuery(text, "lexical")  # type: ignore[call-arg]  # mypy does not see pydantic's defaults
+    query = table.query().nearest_to_text(asked).select([*columns, "_score"])
+    if condition:
+        query = query.where(condition)
+    by_words = query.with_row_id().limit(limit).to_arrow()
+    return await asyncio.gather(by_words, _nearest(table, vector, condition, limit, columns))
+
+
+async def _nearest(
+    table: AsyncTable, vector: np.ndarray, condition: str | None, limit: int, columns: list[str]
+) -> pa.Table:
+    query = table.query().nearest_to(vector).column("vector").distance_type("dot").nprobes(PROBES)
+    if condition:
+        query = query.where(condition)
+    return await query.select([*columns, "_distance"]).with_row_id().limit(limit).to_arrow()
+
+
+def _run(coroutine: Awaitable[Any]) -> Any:
+    """Await in lancedb's own thread: the caller's may have a loop that runs, as a server's has."""
+    from lancedb.background_loop import LOOP
+
+    return LOOP.run(coroutine)
 
 
 def literal(text: str) -> str:
