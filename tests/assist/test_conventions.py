@@ -1,6 +1,8 @@
 import pytest
 
-from phloem.assist.conventions import is_override, is_protocol_name, written
+from phloem.assist.conventions import is_override, is_protocol_name, is_stub, written
+from phloem.corpora.examples import examples_of
+from phloem.languages import by_name
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,22 @@ def test_overrides_and_tests_are_told_by_their_heads() -> None:
     assert is_override(b"@Test void f(")
     assert is_override(b"public override int F(")
     assert not is_override(b"def overridden(")
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "stub"),
+    [
+        ("python", "def f(x=lambda: 3): ...", True),
+        ("python", "def f(x):\n    'Doc.'\n    # not yet\n    raise NotImplementedError('f')\n", True),
+        ("python", "def f(x):\n    'Doc.'\n", True),
+        ("python", "def f(x):\n    'Doc.'\n    return x\n", False),
+        ("python", "def f(x):\n    raise ValueError(x)\n", False),
+        ("java", "class A { void f() { /* none */ } }", True),
+        ("java", 'class A { int f() { throw new UnsupportedOperationException("f"); } }', True),
+        ("java", "class A { int f() { return 0; } }", False),
+        ("rust", "fn f() -> u8 { todo!() }", True),
+    ],
+)
+def test_a_body_that_does_nothing_is_a_stub(language: str, source: str, stub: bool) -> None:
+    (example,) = examples_of(source.encode(), by_name(language))
+    assert is_stub(example) is stub

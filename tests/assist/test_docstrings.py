@@ -15,7 +15,7 @@ def everywhere(source: bytes, language: str = "python", text: str = "Does it.") 
     """The source with `text` for every function."""
     known = by_name(language)
     tree = known.parse(source)
-    return insert(source, language, {int(tree.start[each.node]): text for each in known.functions(tree)})
+    return insert(source, language, {int(tree.start[each.node]): text for each in known.functions(tree)}).source
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ def everywhere(source: bytes, language: str = "python", text: str = "Does it.") 
     [
         (b"def f():\n    return 1\n", b'def f():\n    """Does it."""\n    return 1\n'),
         (b"def f(): pass\n", b'def f():\n    """Does it."""\n    pass\n'),
+        (b"def f(): \\\n  return 1\n", b'def f():\n    """Does it."""\n    return 1\n'),
         (b"def f(): return 1; x = 2  # why", b'def f():\n    """Does it."""\n    return 1; x = 2  # why'),
         (b"class A:\n\tdef f(self): pass\n", b'class A:\n\tdef f(self):\n\t\t"""Does it."""\n\t\tpass\n'),
         (b"def f():\r\n  return 1\r\n", b'def f():\r\n  """Does it."""\r\n  return 1\r\n'),
@@ -70,6 +71,20 @@ def test_a_source_that_would_change_is_refused() -> None:
         everywhere(b"def f(): \\\n  return 1\nx = f\\\n()\n", text="*/ \n  x")
     with pytest.raises(PhloemError, match="not for ruby"):
         insert(b"def f; end", "ruby", {0: "x"})
+
+
+def test_a_text_that_cannot_be_written_does_not_keep_other_functions_from_theirs() -> None:
+    source = b"def f():\n    return 1\n\ndef g():\n    return 2\n\ndef h():\n    return 3\n"
+    done = insert(source, "python", {0: "Does it.", source.index(b"def g"): " \n x", source.index(b"def h"): "Too."})
+    assert done.source == source.replace(b"    return 1", b'    """Does it."""\n    return 1').replace(
+        b"    return 3", b'    """Too."""\n    return 3'
+    )
+    assert (sorted(done.starts), done.refused) == ([0, source.index(b"def h")], 1)
+
+
+def test_an_empty_docstring_is_one() -> None:
+    source = b'def f():\n    ""\n    return 1\n\ndef g():\n    return 2\n'
+    assert everywhere(source) == source.replace(b"    return 2", b'    """Does it."""\n    return 2')
 
 
 BODIES = st.sampled_from(

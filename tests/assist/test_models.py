@@ -2,6 +2,7 @@ import json
 import math
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from shutil import copytree
 
@@ -47,7 +48,7 @@ def test_names_follow_from_bodies_and_wrong_ones_are_flagged(model: Model) -> No
     assert found["get_color"].suggestions[0].text == "get_color"
     assert found["frobnicate"].suggestions[0].text == "set_size"
     assert found["_hidden"].suggestions[0].text == "_has_owner"
-    assert [each.name for each in found.values() if each.flagged and each.name != "empty"] == ["frobnicate", "_hidden"]
+    assert [each.name for each in found.values() if each.flagged] == ["frobnicate", "_hidden"]
     assert found["get_color"].probability > 0.5 > found["frobnicate"].probability
     assert (found["frobnicate"].line, found["frobnicate"].end_line) == (6, 7)
     assert CODE.encode()[found["frobnicate"].start : found["frobnicate"].end].startswith(b"def frobnicate")
@@ -128,6 +129,18 @@ def test_what_cannot_be_predicted_is_one_line(model: Model, tmp_path: Path) -> N
         model.predict("x" * 3_000_000)
     with pytest.raises(PhloemError, match="neither a model of the package nor a folder"):
         phloem.load(tmp_path / "none")
+
+
+def test_a_beam_of_nothing_is_refused_and_a_model_says_what_it_is(model: Model) -> None:
+    with pytest.raises(PhloemError, match="beam is 0"):
+        model.predict(CODE, beam=0)
+    assert "names for python" in repr(model)
+
+
+def test_names_that_stutter_are_not_suggested(model: Model) -> None:
+    words = [each.words for one in model.predict(CODE, beam=20) for each in one.suggestions[1:]]
+    assert words
+    assert not [each for each in words if any(one == after for one, after in pairwise(each))]
 
 
 def test_deep_nesting_is_read(model: Model) -> None:

@@ -38,6 +38,7 @@ def test_a_pyproject_without_our_table_is_passed_over(tmp_path: Path) -> None:
         ("exclude = [1]", "list of patterns"),
         ("beam = ", "phloem.toml"),
         ("threshold = 1.5", "not between 0 and 1"),
+        ('max-file-size = "2 miles"', "max-file-size: '2 miles' is not a size"),
     ],
 )
 def test_mistakes_name_the_file(tmp_path: Path, content: str, message: str) -> None:
@@ -45,3 +46,14 @@ def test_mistakes_name_the_file(tmp_path: Path, content: str, message: str) -> N
     with pytest.raises(PhloemError, match=message) as caught:
         read_settings(tmp_path)
     assert "phloem.toml" in str(caught.value)
+
+
+def test_sizes_are_written_as_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "phloem.toml").write_text('max-file-size = "500k"\n')
+    assert read_settings(tmp_path).max_file_size == 500_000
+
+
+def test_our_name_in_pyproject_must_be_a_table(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool]\nphloem = 3\n")
+    with pytest.raises(PhloemError, match="phloem should be a table"):
+        read_settings(tmp_path)

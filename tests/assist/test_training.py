@@ -16,7 +16,7 @@ import phloem
 from phloem.assist.cards import rewrite
 from phloem.assist.evaluation import evaluate_model, limited
 from phloem.assist.flags import figures_of
-from phloem.assist.training import Plan, changed, train
+from phloem.assist.training import Plan, changed, prepare_run, train
 from phloem.errors import PhloemError
 from phloem.learn.settings import TrainingSettings
 from phloem.tasks.saved import read_about
@@ -101,7 +101,15 @@ def test_wrong_plans_are_one_line(small_shards: Path, names_model: Path, tmp_pat
         ("unknown language", {"languages": ("klingon",)}),
         ("has no functions of java", {"languages": ("java",)}),
         ("has no setting 'widht'", {"config": {"widht": 3}}),
+        ("width should be a whole number from 0, not 'a'", {"config": {"width": "a"}}),
+        ("width is 0, it must be at least 1", {"config": {"width": 0}}),
+        ("drop is 2.0", {"config": {"drop": 2.0}}),
+        ("preset is 'x', it must be one of tree-sitter", {"config": {"preset": "x"}}),
+        ("training should be an object, not 3", {"config": {"training": 3}}),
+        ("unknown storage 'gold'", {"storage": "gold"}),
+        ("epochs 0 visits no example", {"epochs": 0}),
         ("has no setting 'bach'", {"config": {"training": {"bach": 3}}}),
+        ("is for java; the data is python", {"start": "java-names"}),
         ("model for names, not for summaries", {"task": "summaries", "start": str(names_model)}),
     ):
         with pytest.raises(PhloemError, match=message):
@@ -110,6 +118,18 @@ def test_wrong_plans_are_one_line(small_shards: Path, names_model: Path, tmp_pat
     empty.mkdir()
     with pytest.raises(PhloemError, match="no source file"):
         train(plan(data=str(empty)))
+    (empty / "a.c2s").write_text("get|a x,1,y\n")
+    with pytest.raises(PhloemError, match=r"a\.c2s is path contexts, not code"):
+        train(plan(data=str(empty / "a.c2s")))
+
+
+def test_a_run_that_never_began_binds_nobody(tmp_path: Path) -> None:
+    """A plan that failed before its first checkpoint leaves OUT free for another."""
+    for seed in (1, 2):
+        prepare_run(Plan("names", "x", tmp_path, epochs=1, seed=seed), tmp_path, resume=True)
+    (tmp_path / "run" / "checkpoint").touch()
+    with pytest.raises(PhloemError, match="another seed"):
+        prepare_run(Plan("names", "x", tmp_path, epochs=1, seed=1), tmp_path, resume=True)
 
 
 def test_changed_settings_reach_nested_ones() -> None:

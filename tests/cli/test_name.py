@@ -114,12 +114,31 @@ def test_stdin_needs_a_language(names_model: Path) -> None:
     assert phloem("name", "-", "--model", names_model, stdin=CODE).exit_code == 2
 
 
+def test_reports_say_of_an_unflagged_name_that_it_is_not(names_model: Path, project: Path) -> None:
+    said = phloem("name", "a.py", "--model", names_model, "--format", "github", "--all").stdout.splitlines()
+    assert said
+    for line in said:
+        assert ("is not flagged" in line) is line.startswith("::notice")
+        assert ("does not follow from the body" in line) is line.startswith("::warning")
+
+
 def test_a_comment_silences_the_function_it_stands_at(names_model: Path, project: Path) -> None:
     for line in ("def frobnicate(self, v0):  # phloem: ignore", "# phloem: ignore\n    def frobnicate(self, v0):"):
         (project / "a.py").write_text(CODE.replace("def frobnicate(self, v0):", line))
         names = flagged(phloem("name", "a.py", "--model", names_model, "--format", "json", "--all"))
         assert "frobnicate" not in names
         assert "load_it" in names
+
+
+def test_a_comment_above_decorators_silences_and_one_in_the_function_before_does_not(
+    names_model: Path, project: Path
+) -> None:
+    decorated = "# phloem: ignore\n    @first\n    @second(\n        1,\n    )\n    def frobnicate(self, v0):"
+    (project / "a.py").write_text(CODE.replace("def frobnicate(self, v0):", decorated))
+    assert "frobnicate" not in flagged(phloem("name", "a.py", "--model", names_model, "--format", "json", "--all"))
+    before = "def other(self):  # phloem: ignore\n        @x\n        class A: pass\n    def frobnicate(self, v0):"
+    (project / "a.py").write_text(CODE.replace("def frobnicate(self, v0):", before))
+    assert "frobnicate" in flagged(phloem("name", "a.py", "--model", names_model, "--format", "json", "--all"))
 
 
 def test_a_baseline_keeps_what_was_there_and_shows_what_is_new(names_model: Path, project: Path) -> None:

@@ -54,6 +54,23 @@ def test_read_streams_in_order_and_filters_languages(tmp_path: Path) -> None:
     assert list(shards.read(folder, "test")) == []
 
 
+@pytest.mark.parametrize("group", [2048, 4])
+def test_spread_reads_all_parts_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int) -> None:
+    monkeypatch.setattr(shards, "IN_TURN", 2)
+    monkeypatch.setattr(shards, "ROWS_A_GROUP", group)
+    for number, name in enumerate(("a", "b", "c")):
+        own = examples_of(module(WORDS[: 5 - 2 * number], 1).encode(), by_name("python"), f"{name}.py", name)
+        shards.write_part(tmp_path, "train", number, pa.Table.from_batches([shards.to_batch(own)]))
+    shards.write_json(tmp_path / "corpus.json", {"format": shards.FORMAT_VERSION})
+    found = list(shards.spread(tmp_path, "train"))
+    assert "".join(e.project for e in found) == "aabbc" + "aab" + "a"
+    whole = list(shards.read(tmp_path, "train"))
+    assert sorted((e.project, e.name) for e in found) == sorted((e.project, e.name) for e in whole)
+    assert list(shards.spread(tmp_path, "train", ["java"])) == []
+    with pytest.raises(PhloemError, match="no split"):
+        list(shards.spread(tmp_path, "tests"))
+
+
 def test_names_that_are_not_unicode_are_kept_readable(tmp_path: Path) -> None:
     example = examples_of(b"def f():\n    pass\n", by_name("python"), "bad\udcff.py")[0]
     assert [e.path for e in shards.from_batch(shards.to_batch([example]))] == ["bad?.py"]

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
+from phloem.languages import by_name
+from phloem.languages.example import Example
+
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -55,6 +60,33 @@ def is_protocol_name(language: str, name: str) -> bool:
         return True
     prefixed = _PREFIXED.get(language)
     return prefixed is not None and prefixed.match(name) is not None
+
+
+_COMMENT = re.compile(rb"#[^\n]*|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_NOTHING = re.compile(  # of a body without comments: no statement, or one that says that there is none yet
+    rb"[\s;{}]*(?:"
+    rb"pass|\.\.\.|raise NotImplementedError(?:\([^\n]*\))?|return NotImplemented"
+    rb"|throw new [\w.]*(?:UnsupportedOperation|NotImplemented|NotSupported)\w*\([^\n]*\)"
+    rb"|(?:todo|unimplemented)!\([^\n]*\)"
+    rb")?[\s;{}]*"
+)
+
+
+def is_stub(example: Example) -> bool:
+    """Whether the body does nothing (`pass`, `...`, `{}`) or refuses to (NotImplementedError): no name follows from it.
+
+    A documented stub is one too.
+    """
+    tree = example.tree
+    bodies = np.flatnonzero(tree.field == by_name(example.language).field_ids.get("body", -1))
+    own = bodies[tree.parent[bodies] == 0]
+    if not len(own):
+        return False
+    start, end = int(tree.start[own[0]]), int(tree.end[own[0]])
+    body = tree.source[start:end]
+    if example.doc_span is not None and start <= example.doc_span[0]:
+        body = tree.source[start : example.doc_span[0]] + tree.source[example.doc_span[1] : end]
+    return len(body) < 2000 and _NOTHING.fullmatch(_COMMENT.sub(b"", body)) is not None
 
 
 def is_override(heading: bytes) -> bool:

@@ -11,6 +11,7 @@ import ast
 import re
 import warnings
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,38 +21,66 @@ from phloem.languages.base import Function
 from phloem.languages.tree import ERROR, MISSING, Tree
 
 WRITABLE = ("python", "java")
-WIDTH = 88  # a longer docstring is wrapped, as it is by common formatters
 # The first block that has lines of its own: its header's indentation, then what its first line adds.
 _BLOCK = re.compile(
     rb"^([ \t]*)(?=\S)[^\r\n#]*:[ \t]*(?:#[^\r\n]*)?(?:\r?\n[ \t]*)*\r?\n\1([ \t]+)(?=\S)", re.MULTILINE
 )
 
+Edit = tuple[int, int, bytes]  # first byte, one past the last, what stands there instead
 
-def insert(source: bytes, language: str, docs: Mapping[int, str]) -> bytes:
+
+class Inserted(NamedTuple):
+    """A source with doc comments, and the functions that got one, by the byte at which each started before."""
+
+    source: bytes
+    starts: frozenset[int]
+    refused: int  # functions that would not be the same with one
+
+
+def insert(source: bytes, language: str, docs: Mapping[int, str]) -> Inserted:
     """The source with a doc comment for each function whose definition starts at a byte in `docs`.
 
-    Functions that have one keep it. Raises PhloemError for a language that is not in WRITABLE and where the outcome
-    would not be the same program.
+    Functions that have one, be it empty, keep it. A function that would not be the same with it goes without. Raises
+    PhloemError for a language that is not in WRITABLE and where every insertion would change the program.
     """
     if language not in WRITABLE:
         raise PhloemError(f"doc comments can be written for {' and '.join(WRITABLE)}, not for {language}")
     known = by_name(language)
     tree = known.parse(source)
-    chosen = {}
-    for function in known.functions(tree):
-        start = int(tree.start[function.node])
-        if start in docs and not function.doc:
-            chosen[start] = function
+    starts = {int(tree.start[function.node]): function for function in known.functions(tree)}
+    chosen = {at: one for at, one in starts.items() if at in docs and one.doc_span is None}
     place = _in_python if language == "python" else _in_java
-    edits = sorted((place(tree, function, docs[start]) for start, function in chosen.items()), reverse=True)
+    edits = {start: place(tree, function, docs[start]) for start, function in chosen.items()}
+    good, reason = _that_keep_the_program(source, language, edits, docs)
+    if reason and not good:
+        raise PhloemError(reason)
+    changed = _applied(source, language, {at: edits[at] for at in good}, docs)
+    return Inserted(changed, frozenset(good), len(edits) - len(good))
+
+
+def _that_keep_the_program(
+    source: bytes, language: str, edits: Mapping[int, Edit], docs: Mapping[int, str]
+) -> tuple[list[int], str]:
+    """The functions whose edits keep the program, found by halves, and why another one's does not ("": all do)."""
+    try:
+        _applied(source, language, edits, docs)
+        return list(edits), ""
+    except PhloemError as error:
+        if len(edits) == 1:
+            return [], str(error)
+    middle = len(edits) // 2
+    halves = (dict(list(edits.items())[:middle]), dict(list(edits.items())[middle:]))
+    found = [_that_keep_the_program(source, language, half, docs) for half in halves]
+    return found[0][0] + found[1][0], found[0][1] or found[1][1]
+
+
+def _applied(source: bytes, language: str, edits: Mapping[int, Edit], docs: Mapping[int, str]) -> bytes:
+    """The source with the edits made. Raises PhloemError where the outcome would not be the same program."""
     changed = source
-    for at, end, new in edits:
+    for at, end, new in sorted(edits.values(), reverse=True):
         changed = changed[:at] + new + changed[end:]
-    _verify(source, changed, language, {position: docs[start] for position, start in _after(edits, chosen)})
+    _verify(source, changed, language, {position: docs[start] for position, start in _after(edits)})
     return changed
-
-
-Edit = tuple[int, int, bytes]  # first byte, one past the last, what stands there instead
 
 
 def _line_start(source: bytes, at: int) -> int:
@@ -76,7 +105,8 @@ def _in_python(tree: Tree, function: Function, text: str) -> Edit:
     first = int(tree.start[function.body])
     line = _line_start(source, first)
     doc = _quoted(text)
-    if source[line:first].strip(b" \t\f") == b"":  # the body has lines of its own
+    continued = source[:line].rstrip(b"\r\n").endswith(b"\\")
+    if not continued and source[line:first].strip(b" \t\f") == b"":  # the body has lines of its own
         indent = source[line:first]
         return line, line, indent + doc.replace(b"\n", newline + indent) + newline
     outer = _indentation(source, int(tree.start[function.node]))
@@ -106,10 +136,10 @@ def _in_java(tree: Tree, function: Function, text: str) -> Edit:
     return start, start, doc + b" "
 
 
-def _after(edits: list[Edit], chosen: Mapping[int, Function]) -> list[tuple[int, int]]:
-    """Where each chosen definition starts once the edits are made, with where it started."""
-    shifts = [(at, len(new) - (end - at)) for at, end, new in edits]
-    return [(start + sum(shift for at, shift in shifts if at <= start), start) for start in chosen]
+def _after(edits: Mapping[int, Edit]) -> list[tuple[int, int]]:
+    """Where each definition starts once the edits are made, with where it started."""
+    shifts = [(at, len(new) - (end - at)) for at, end, new in edits.values()]
+    return [(start + sum(shift for at, shift in shifts if at <= start), start) for start in edits]
 
 
 def _verify(source: bytes, changed: bytes, language: str, docs: Mapping[int, str]) -> None:

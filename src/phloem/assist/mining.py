@@ -12,6 +12,7 @@ from phloem.assist.caches import cache_folder
 from phloem.assist.progress import Tell, silent
 from phloem.corpora.listing import MineSettings, list_sources, open_sources
 from phloem.corpora.mine import mine
+from phloem.errors import PhloemError
 from phloem.locks import locked
 
 
@@ -19,6 +20,10 @@ def open_corpus(data: str, tell: Tell = silent) -> Path:
     """The folder of shards that `data` is, or that it is mined into. Raises PhloemError where there is no code."""
     if (Path(data) / "corpus.json").is_file():
         return Path(data).resolve()
+    if data.endswith(".c2s") and Path(data).is_file():
+        raise PhloemError(
+            f"{data} is path contexts, not code: a script trains on them, see The .c2s format in the docs"
+        )
     settings = MineSettings()
     opened = open_sources([data], cache_folder() / "mined" / "packages", settings)
     digest = list_sources(opened, settings, lambda _: None).digest

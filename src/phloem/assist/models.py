@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import groupby, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from phloem.assist.attention import attended, context_spans
 from phloem.assist.checks import Check, carry_on
-from phloem.assist.conventions import is_override, is_protocol_name, written
+from phloem.assist.conventions import is_override, is_protocol_name, is_stub, written
 from phloem.assist.engines import Engine, NumPyEngine, TorchEngine
 from phloem.assist.library import facts_of, folder_of, pretrained
 from phloem.assist.predictions import Prediction, Suggestion, per_word
@@ -75,6 +75,9 @@ class Model:
         self.view: Any = self.engine.view
         self.length: int = self.view.config.target_words  # the most words that it writes
 
+    def __repr__(self) -> str:
+        return f"<Model {self.name}: {self.task} for {', '.join(self.languages)}>"
+
     @cached_property
     def saved(self) -> Saved:
         """The model as torch has it, loaded when it is first asked for."""
@@ -101,8 +104,11 @@ class Model:
 
         `language` is told by `path` where it is not given, and else is the model's own if it has only one. `check` is
         called before every step and may raise, so that an answer which nobody waits for takes no more time. Raises
-        PhloemError for another language than the model's and for a source that is too large, binary or not UTF-8.
+        PhloemError for another language than the model's, a beam of nothing, and a source that is too large, binary or
+        not UTF-8.
         """
+        if beam < 1:
+            raise PhloemError(f"beam is {beam}, it must be at least 1")
         content = source.encode("utf-8", "replace") if isinstance(source, str) else source
         problem = unfit(content, MAX_FILE_SIZE)
         if problem:
@@ -197,7 +203,7 @@ class Model:
         example = one.example
         if self.task != "names" or probability >= threshold or is_protocol_name(example.language, example.name):
             return False
-        return not is_override(_heading(one.file.source, example))
+        return not is_override(_heading(one.file.source, example)) and not is_stub(example)
 
     def _agrees(self, example: Example, hypotheses: list[Hypothesis]) -> bool:
         """Whether a name is the likeliest, or the first to be suggested: it is right, however improbable all are."""
@@ -236,6 +242,9 @@ class Model:
                 reasons = () if spans is None else attended(hypothesis, spans, steps)
                 probability = self.ranking.probability(hypothesis.score, len(hypothesis.value))
                 suggestions.append(Suggestion(self._text(flat, example), probability, flat, reasons))
+        # Words in a loop (`x_x_x`) are what a decoder ends in that has nothing to say; nobody writes them in a name.
+        if self.task == "names":
+            suggestions = [one for one in suggestions if not _stutters(one.words)] or suggestions[:1]
         # At most one name is the right one, so the probabilities of several can't be more than 1 together.
         total = max(1.0, sum(each.probability for each in suggestions)) if self.task == "names" else 1.0
         return tuple(each._replace(probability=each.probability / total) for each in suggestions)
@@ -245,6 +254,10 @@ class Model:
             return written(words, example.language, example.name)
         sentence = " ".join(words)
         return sentence[:1].upper() + sentence[1:] + "."
+
+
+def _stutters(words: Sequence[str]) -> bool:
+    return any(word == after for word, after in pairwise(words))
 
 
 class _Waiting(NamedTuple):

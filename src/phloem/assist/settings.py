@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from phloem.assist.sources import MAX_FILE_SIZE
+from phloem.assist.sources import MAX_FILE_SIZE, bytes_of
 from phloem.errors import PhloemError
 
 FORMATS = ("text", "json", "sarif", "github")
@@ -67,7 +67,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "format": (str,),
     "fail_on": (str,),
     "exclude": (list,),
-    "max_file_size": (int,),
+    "max_file_size": (int, str),
     "baseline": (str,),
     "checks": (list,),
     "review_baseline": (str,),
@@ -98,8 +98,10 @@ def _table(file: Path, keys: tuple[str, ...]) -> dict[str, Any] | None:
         raise PhloemError(f"{file}: {error}") from error
     for key in keys:
         table = table.get(key)
-        if not isinstance(table, dict):
+        if table is None:
             return None
+        if not isinstance(table, dict):
+            raise PhloemError(f"{file}: {'.'.join(keys)} should be a table, not {table!r}")
     return table
 
 
@@ -112,6 +114,8 @@ def _settings(table: dict[str, Any], file: Path) -> Settings:
             raise PhloemError(f"{file}: unknown setting {key!r}; known are {known}")
         if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
             raise PhloemError(f"{file}: {key} should be {_TYPES[name][0].__name__}, not {value!r}")
+        if name == "max_file_size" and isinstance(value, str):
+            value = bytes_of(value, f"{file}: {key}")
         chosen[name] = value
     if any(not isinstance(pattern, str) for pattern in chosen.get("exclude", ())):
         raise PhloemError(f"{file}: exclude should be a list of patterns")

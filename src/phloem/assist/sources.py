@@ -7,6 +7,7 @@ UTF-8 or unreadable is skipped, with the reason kept, so that the job can name i
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 MAX_FILE_SIZE = 2_000_000
 # Folders that hold other people's code or no code at all.
 IGNORED_FOLDERS = frozenset({"node_modules", "__pycache__", "venv", "site-packages", "build", "dist", "target"})
+
+
+def bytes_of(size: str, option: str) -> int:
+    """A size in words, of the option or setting `option`, which an error names.
+
+    >>> bytes_of("2MB", ""), bytes_of("500k", ""), bytes_of("1000", "")
+    (2000000, 500000, 1000)
+    """
+    match = re.fullmatch(r"(\d{1,15})\s*([KMG]?)B?", size.strip().upper())
+    if match is None or int(match[1]) == 0:
+        raise PhloemError(f"{option}: {size!r} is not a size like 2MB or 500000")
+    return int(match[1]) * {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}[match[2]]
 
 
 class SourceFile(NamedTuple):

@@ -35,20 +35,22 @@ def summaries_of(predictions: Iterable[Prediction], *, least: float = 0.0, docum
 
 
 def write_summaries(path: Path, file: SourceFile, summaries: Iterable[Summary]) -> tuple[int, str]:
-    """Insert the summaries of undocumented functions, replace the file: how many, and why not ("" where all is well).
+    """Insert the summaries of undocumented functions, replace the file: how many, and why not more ("": all are).
 
     The file is left alone where it changed since it was read.
     """
-    docs = {each.start: each.text for each in summaries if not each.documented}
-    if not docs:
+    names = {each.start: each.name for each in summaries if not each.documented}
+    if not names:
         return 0, ""
     try:
-        changed = insert(file.source, file.language, docs)
+        done = insert(file.source, file.language, {each.start: each.text for each in summaries if each.start in names})
         if path.read_bytes() != file.source:
             return 0, "changed while it was summarized"
-        replace_file(path, changed)
+        if done.starts:
+            replace_file(path, done.source)
     except PhloemError as error:
         return 0, str(error)
     except OSError as error:
         return 0, error.strerror or "unreadable"
-    return len(docs), ""
+    left = f"{done.refused} function{'s'[: done.refused != 1]} left as is, a doc comment would change the program"
+    return len(done.starts), left if done.refused else ""

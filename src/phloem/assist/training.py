@@ -36,6 +36,7 @@ from phloem.learn.settings import TrainingSettings
 from phloem.learn.trainer import History, Progress
 from phloem.learn.trainer import train as fit
 from phloem.locks import locked
+from phloem.represent.paths import PRESETS
 from phloem.systems.recipes import RECIPES, WRITERS
 from phloem.tasks import saved
 from phloem.tasks.recipe import Recipe
@@ -67,8 +68,12 @@ class Plan:
             raise PhloemError(f"unknown task {self.task!r}; known: {', '.join(TARGETS)}")
         if self.recipe not in WRITERS:
             raise PhloemError(f"unknown recipe {self.recipe!r}; known: {', '.join(WRITERS)}")
+        if self.storage not in saved.STORAGES:
+            raise PhloemError(f"unknown storage {self.storage!r}; known: {', '.join(saved.STORAGES)}")
         if self.minutes is not None and self.minutes <= 0:
             raise PhloemError(f"--minutes {self.minutes:g} leaves no time")
+        if self.epochs is not None and self.epochs < 1:
+            raise PhloemError(f"--epochs {self.epochs} visits no example")
         for language in self.languages:
             by_name(language)
 
@@ -80,6 +85,7 @@ class Start(NamedTuple):
     config: Any
     view: Any = None
     weights: dict[str, Any] | None = None
+    languages: tuple[str, ...] = ()  # of the saved model
 
 
 def train(plan: Plan, *, resume: bool = True, tell: Tell = silent) -> dict[str, Any]:
@@ -94,6 +100,10 @@ def train(plan: Plan, *, resume: bool = True, tell: Tell = silent) -> dict[str, 
     settings = training_settings(plan)
     corpus = open_corpus(plan.data, tell)
     languages = chosen_languages(plan, corpus)
+    if start.languages and not set(start.languages) & set(languages):
+        raise PhloemError(
+            f"--from {plan.start} is for {', '.join(start.languages)}; the data is {', '.join(languages)}"
+        )
     run = plan.out / "run"
     if not first_process():
         view, splits = compiled(start, corpus, languages, silent)
@@ -129,7 +139,10 @@ def trained(
 ) -> tuple[nn.Module, History]:
     """The model of the plan, trained."""
     torch.manual_seed(plan.seed)
-    model = start.recipe.model(start.config, view)
+    try:
+        model = start.recipe.model(start.config, view)
+    except (ValueError, RuntimeError, AssertionError, ZeroDivisionError) as error:
+        raise PhloemError(f"{plan.recipe} cannot be built with this --config: {error}") from error
     if start.weights is not None:
         model.load_state_dict(start.weights)
     size = sum(parameter.numel() for parameter in model.parameters())
@@ -210,11 +223,28 @@ def begin(plan: Plan) -> Start:
             raise PhloemError(f"{plan.start} is a model for {model.task}, not for {plan.task}")
         if sizes := sorted(set(plan.config) - {"training"}):
             raise PhloemError(f"--from {plan.start} keeps its sizes; leave out {', '.join(sizes)}")
-        return Start(RECIPES[model.saved.recipe], model.saved.config, model.view, model.net.state_dict())
+        weights = model.net.state_dict()
+        return Start(RECIPES[model.saved.recipe], model.saved.config, model.view, weights, model.languages)
     recipe = RECIPES[plan.recipe]
     changes = {name: value for name, value in plan.config.items() if name != "training"}
     config = changed(recipe.config(), task_defaults(plan.task, recipe.config()), recipe.name)
-    return Start(recipe, changed(config, changes, recipe.name))
+    config = changed(config, changes, recipe.name)
+    _check_sizes(config, recipe.config(), recipe.name)
+    return Start(recipe, config)
+
+
+def _check_sizes(config: Any, usual: Any, where: str) -> None:
+    """PhloemError for a size of nothing, a share above 1 and a preset that is not one, before anything is mined."""
+    for name in (each.name for each in fields(config)):
+        value, default = getattr(config, name), getattr(usual, name)
+        if is_dataclass(value):
+            _check_sizes(value, default, f"{where}.{name}")
+        elif isinstance(default, int) and default > 0 and value < 1:
+            raise PhloemError(f"{where}: {name} is {value}, it must be at least 1")
+        elif isinstance(default, float) and not 0 <= value < 1:
+            raise PhloemError(f"{where}: {name} is {value}, it must be from 0 to less than 1")
+        elif (known := {"preset": PRESETS, "target": TARGETS.values()}.get(name)) and value not in known:
+            raise PhloemError(f"{where}: {name} is {value!r}, it must be one of {', '.join(known)}")
 
 
 def task_defaults(task: str, config: Any) -> dict[str, Any]:
@@ -235,19 +265,35 @@ def task_defaults(task: str, config: Any) -> dict[str, Any]:
 def changed(config: Any, changes: dict[str, Any], where: str) -> Any:
     """A frozen dataclass with some fields replaced, nested ones by nested objects. PhloemError for unknown fields."""
     known = {each.name: getattr(config, each.name) for each in fields(config)}
+    optional = {each.name for each in fields(config) if "None" in str(each.type)}
     new = {}
-    for name, value in changes.items():
+    for name, given in changes.items():
         if name not in known:
             raise PhloemError(f"{where} has no setting {name!r}; it has {', '.join(known)}")
-        if is_dataclass(known[name]) and isinstance(value, dict):
-            value = changed(known[name], value, f"{where}.{name}")
-        elif isinstance(known[name], tuple) and isinstance(value, list):
-            value = tuple(value)
-        new[name] = value
+        value: Any = tuple(given) if isinstance(known[name], tuple) and isinstance(given, list) else given
+        if (value is not None or name not in optional) and (wanted := _wanted(known[name], value)):
+            raise PhloemError(f"{where}: {name} should be {wanted}, not {value!r}")
+        new[name] = changed(known[name], value, f"{where}.{name}") if is_dataclass(known[name]) else value
     try:
         return replace(config, **new)
     except (TypeError, ValueError) as error:
         raise PhloemError(f"{where}: {error}") from error
+
+
+def _wanted(present: Any, value: Any) -> str:
+    """What a setting should be that is `present` now, if `value` can't stand in its place; "" if it can."""
+    if is_dataclass(present):
+        return "" if isinstance(value, dict) else "an object"
+    if isinstance(present, bool):
+        return "" if isinstance(value, bool) else "true or false"
+    if isinstance(present, int):
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return "" if whole and (value >= 0 or present < 0) else "a whole number from 0"
+    if isinstance(present, float):
+        return "" if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
+    if isinstance(present, str):
+        return "" if isinstance(value, str) else "a text"
+    return "a list" if isinstance(present, tuple) and not isinstance(value, tuple) else ""
 
 
 def training_settings(plan: Plan) -> TrainingSettings:
@@ -264,7 +310,10 @@ def training_settings(plan: Plan) -> TrainingSettings:
         average=0.999,
         metric="f1" if plan.task == "names" else "bleu",
     )
-    return changed(ours, plan.config.get("training", {}), "training")
+    chosen = plan.config.get("training", {})
+    if not isinstance(chosen, dict):
+        raise PhloemError(f"training should be an object, not {chosen!r}")
+    return changed(ours, chosen, "training")
 
 
 def chosen_languages(plan: Plan, corpus: Path) -> tuple[str, ...]:
@@ -290,7 +339,7 @@ def prepare_run(plan: Plan, corpus: Path, resume: bool) -> None:
     try:
         if not resume:
             shutil.rmtree(run, ignore_errors=True)
-        if file.exists():
+        if file.exists() and any(each != file for each in run.iterdir()):  # what was never begun binds nobody
             before = json.loads(file.read_text("utf-8"))
             differ = sorted(name for name in about if about[name] != before.get(name))
             if differ:
@@ -333,5 +382,6 @@ def compile_splits(view: Any, corpus: Path, languages: Sequence[str], folder: Pa
         fresh = fit and split == "train"
         dataset = (view.fit_compile if fresh else view.compile)(examples, folder / split)
         if split == "train" and not len(dataset):
-            raise PhloemError(f"{corpus} has no functions to train on")
+            little = "too little code, or, for summaries, too little documentation"
+            raise PhloemError(f"{corpus} has no functions to train on: {little}")
     replace_file(folder / "view.json", json.dumps(view.state()).encode())

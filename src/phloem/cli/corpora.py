@@ -201,7 +201,9 @@ def paths(
         str, typer.Option("--preset", metavar="NAME", help="tree-sitter, official-java or python150k.")
     ] = "tree-sitter",
     language: Annotated[str | None, typer.Option("--language", metavar="NAME", help="Only this language.")] = None,
-    contexts: Annotated[int, typer.Option("--contexts", metavar="N", help="At most so many of each function.")] = 1000,
+    contexts: Annotated[
+        int, typer.Option("--contexts", metavar="N", min=1, help="At most so many of each function.")
+    ] = 1000,
 ) -> None:
     """Write the path contexts of functions in the .c2s text format of the original code2seq.
 

@@ -64,7 +64,7 @@ def name(
 
     A name is flagged when the model gives its words a probability under a threshold set for a precision of 0.8.
     Names that are called by their spelling (__init__, setUp, main, tests, overrides) are never flagged. A comment
-    `phloem: ignore` on the line of the name silences a finding.
+    `phloem: ignore` on the line of the name, or above the function, silences a finding.
 
     [bold]Examples[/bold]
 
@@ -93,6 +93,7 @@ def name(
     findings, models = _findings(files, settings, changed, suggest_all=all_functions)
     if write_baseline:
         file = settings.baseline or DEFAULT_BASELINE
+        remark_on(models, skipped, verbose)
         remark(f"{Baseline().write(file, findings)} findings written to {file}")
         return
     if kept is not None and settings.baseline:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import typer
 
 from phloem.assist.progress import Tell
 from phloem.assist.settings import Settings
-from phloem.assist.sources import Skipped, SourceFile, read_sources, source_of_stdin
+from phloem.assist.sources import Skipped, SourceFile, bytes_of, read_sources, source_of_stdin
 from phloem.errors import PhloemError
 
 if TYPE_CHECKING:
@@ -42,20 +41,10 @@ MaxFileSize = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Report loading time, throughput and every skipped file.")]
 
-_UNITS = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
-
 
 def size_in_bytes(text: str | None) -> int | None:
-    """
-    >>> size_in_bytes("2MB"), size_in_bytes("500k"), size_in_bytes("1000")
-    (2000000, 500000, 1000)
-    """
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+)\s*([KMG]?)B?", text.strip().upper())
-    if match is None or int(match[1]) == 0:
-        raise PhloemError(f"--max-file-size: {text!r} is not a size like 2MB or 500000")
-    return int(match[1]) * _UNITS[match[2]]
+    """The size that --max-file-size gives; None without one."""
+    return None if text is None else bytes_of(text, "--max-file-size")
 
 
 def stderr() -> Console:

@@ -95,7 +95,8 @@ def summarize(
     if write:
         _write(found, skipped)
     else:
-        typer.echo(_json(found) if format == "json" else _text(found))
+        if report := _json(found) if format == "json" else _text(found):
+            typer.echo(report)
     if silent:
         remark(
             f"{silent} functions left out, too little of their sentences would be right: --min-probability 0 shows all"
@@ -113,7 +114,7 @@ def _write(found: Found, skipped: Skipped) -> None:
         count, problem = write_summaries(Path(file.path), file, summaries)
         if problem:
             skipped.add(file.path, problem)
-        elif count:
+        if count:
             typer.echo(f"{file.path}: {count} written")
 
 

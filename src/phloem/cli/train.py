@@ -290,9 +290,12 @@ def evaluate(
     split: Annotated[str, typer.Option("--split", metavar="test|validation|train", help="Which projects.")] = "test",
     language: Languages = None,
     beam: Annotated[
-        int, typer.Option("--beam", metavar="N", help="Beam width; 1 is greedy and faster (default 5, as cards have).")
+        int,
+        typer.Option(
+            "--beam", metavar="N", min=1, help="Width of the beam; 1 is greedy and faster (default 5, as in cards)."
+        ),
     ] = 5,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="At most so many functions.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many functions.")] = None,
     update: Annotated[
         bool, typer.Option("--update", help="Write the figures into the model's folder and its card.")
     ] = False,
