@@ -23,9 +23,11 @@ from phloem.analysis.mips_normalise import (
 from phloem.corpora.mips_tasks import TASKS
 from phloem.execute import sandbox
 from phloem.learn.architecture_search import LAST, START, architecture_of, smallest
-from phloem.nn.models.minimal_rnn import Architecture
+from phloem.nn.models.minimal_rnn import Architecture, MinimalRNN
 from phloem.synthesis.boolean_regression import boolean_formula
 from phloem.synthesis.sequence_regression import Budget, formula, linear_formula, symbolic_formula
+from phloem.systems.claims import Job, scale_of
+from phloem.systems.synthesis import mips
 from phloem.systems.synthesis.mips import train_network
 
 EYE = np.eye(1)
@@ -257,3 +259,20 @@ def test_linear_formulas_are_what_they_say(weights, bias):
     found = formula(rows, target, ["a", "b", "c"])
     assert found is not None
     assert [eval(found, dict(zip("abc", row, strict=True))) for row in rows.tolist()] == target.tolist()
+
+
+def test_arms_have_the_same_network_or_none(tmp_path, monkeypatch):
+    """A network that the first arm failed to train within its seconds is not trained again for the second."""
+    job = Job(0, tmp_path / "first", tmp_path / "shared", lambda done: None)
+    assert mips.network(job, "sum", 0.0, 10) is None
+    monkeypatch.setattr(mips, "train_network", lambda task, *others: (MinimalRNN(mips.LADDER[0], task.inputs, 1), True))
+    assert mips.network(job, "sum", 0.0, 10) is None
+    first, second = (mips.network(job, "sum", 1.0, 10) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert torch.equal(*(torch.nn.utils.parameters_to_vector(one[0].parameters()) for one in (first, second)))
+
+
+def test_minutes_are_those_of_a_run_over_all_tasks():
+    claim = mips.mips(scale_of("laptop", minutes=2.0))
+    assert claim.budget["seconds a task"] == pytest.approx(120 / len(TASKS))

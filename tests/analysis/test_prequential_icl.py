@@ -13,6 +13,7 @@ from phloem.analysis.icl_predictors import bayes, ridge
 from phloem.corpora import prequential_families as families
 from phloem.learn.objectives.context_risk import PrequentialRisk, TrainRisk, draw_earlier, squared_error, two_counts
 from phloem.nn.models.context_aggregator import ContextLearner
+from phloem.systems.synthesis import prequential_icl
 from phloem.tasks.prequential_regression import FamilyTasks
 
 
@@ -198,3 +199,12 @@ def test_risks_of_textbook_predictors_and_of_fitted_perceptrons():
     changed = families.Points(*(np.concatenate([one, 2 * many[1:]]) for one, many in zip(first, tasks, strict=True)))
     one, other = (prequential.fitted_risk(each, 40, steps=20, rate=1e-2)[0] for each in (tasks, changed))
     assert one == pytest.approx(other)
+
+
+def test_perceptrons_are_fitted_at_the_rate_that_validation_tasks_choose():
+    """At five points a rate of 0.001 ends early, far from what perceptrons can do."""
+    validation, test = (families.linear(np.random.default_rng(seed), 40, 30) for seed in (7, 8))
+    rate = prequential_icl.best_rate(validation, 5, 0)
+    assert rate in prequential_icl.FITTED
+    chosen, slow = (prequential.fitted_risk(test, 5, rate=each).mean() for each in (rate, 1e-3))
+    assert chosen < 0.95 * slow

@@ -116,6 +116,16 @@ def test_golden_files(name):
     assert len(QUERIES) >= 15
 
 
+@pytest.mark.parametrize("space", [" ", " # \x0c\n ", " # \u2028\x85\n "])
+def test_names_are_found_behind_their_keyword_and_lines_are_pythons(space):
+    source = f"class A:\n def f(self, a): g(a)\n{space}\nclass s(A):\n def f(self, a, b): g(b)\n"
+    (answer,) = labelled(source, QUERIES["override-mismatch"]).answers
+    assert answer == (source.rindex("f("), source.rindex("f(") + 1)
+    equal = source + "class l:\n def __eq__(self, other): return 1\n"
+    (answer,) = labelled(equal, QUERIES["equality-hash"]).answers
+    assert answer == (equal.index(" l:") + 1, equal.index(" l:") + 2)
+
+
 spans = st.lists(st.tuples(st.integers(0, 4), st.integers(1, 4), st.booleans()), max_size=8)
 
 

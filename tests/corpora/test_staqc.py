@@ -130,5 +130,5 @@ def test_missing_damaged_and_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(PhloemError, match="not ruby"):
         load("ruby", "train", tmp_path)
     monkeypatch.delenv("PHLOEM_DATA", raising=False)
-    with pytest.raises(PhloemError, match="PHLOEM_DATA is not set"):
+    with pytest.raises(PhloemError, match="PHLOEM_DATA or --data"):
         load("python", "train")

@@ -1,4 +1,4 @@
-"""Matching, the momentum queue, hard negatives and tagging."""
+"""Matching, hard negatives and tagging."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
-from phloem.learn.objectives.contrastive import Contrastive, info_nce
+from phloem.learn.objectives.contrastive import info_nce
 from phloem.learn.objectives.hard_negatives import HardNegatives, hard_negative_loss, supervised_contrast
 from phloem.learn.objectives.matching import Matching, drawn
-from phloem.learn.objectives.momentum_contrast import MomentumContrast
 from phloem.learn.objectives.tagging import Tagging
 from phloem.nn.models.cross_encoder import CrossEncoder, UnitPairs
 from phloem.nn.models.text_encoder import TextEncoder
@@ -103,72 +102,6 @@ def test_a_cross_encoder_learns_to_match() -> None:
     lengthy = [[12] * 3, [13], [14] * 9]
     apart = torch.cat([model.scores([4], [one]) for one in lengthy])
     torch.testing.assert_close(model.scores([4], lengthy), apart)
-
-
-class Sides(nn.Module):
-    """Two linear sides over fixed inputs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.query, self.code = nn.Linear(5, 4), nn.Linear(5, 4)
-
-    def forward(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        return normalize(self.query(batch.x), dim=1), normalize(self.code(batch.y), dim=1)
-
-
-def numbers(first: int, count: int = 3) -> Any:
-    torch.manual_seed(first)
-    keys = np.arange(first, first + count)
-    return SimpleNamespace(x=torch.randn(count, 5), y=torch.randn(count, 5), query_key=keys, code_key=keys)
-
-
-def test_an_empty_queue_is_info_nce_and_a_full_one_adds_negatives() -> None:
-    torch.manual_seed(0)
-    model, batches = Sides(), [numbers(first) for first in (0, 10, 20, 30)]
-    objective = MomentumContrast(queue=6, momentum=1.0, temperature=0.1)
-    values = [objective(model, batch).value for batch in batches]
-    torch.testing.assert_close(values[0], Contrastive(0.1)(model, batches[0]).value)
-    for at in (1, 2, 3):  # the last six of what came before
-        before = [model(batch) for batch in batches[max(0, at - 2) : at]]
-        queries, codes = model(batches[at])
-        sides = []
-        for anchors, others, side in ((queries, codes, 1), (codes, queries, 0)):
-            candidates = torch.cat([others, *(pair[side] for pair in before)])
-            sides.append(cross_entropy(anchors @ candidates.T / 0.1, torch.arange(3)))
-        torch.testing.assert_close(values[at], (sides[0] + sides[1]) / 2)
-    assert objective.codes.keys.tolist() == [20, 21, 22, 30, 31, 32]
-
-
-def test_what_says_the_same_in_the_queue_is_no_negative() -> None:
-    torch.manual_seed(0)
-    model, batch = Sides(), numbers(0)
-    objective = MomentumContrast(queue=9, momentum=1.0, temperature=0.1)
-    objective(model, batch)
-    queries, codes = model(batch)
-    scores = queries @ codes.T / 0.1
-    queued = scores.masked_fill(torch.eye(3, dtype=torch.bool), -math.inf)  # the others', but not one's own
-    sides = [
-        cross_entropy(torch.cat([one, two], dim=1), torch.arange(3))
-        for one, two in ((scores, queued), (scores.T, queued.T))
-    ]
-    torch.testing.assert_close(objective(model, batch).value, (sides[0] + sides[1]) / 2)
-
-
-def test_the_slow_copy_follows() -> None:
-    model = Sides()
-    objective = MomentumContrast(momentum=0.9)
-    slow = objective.follow(model)
-    before = model.query.weight.detach().clone()
-    with torch.no_grad():
-        model.query.weight += 1.0
-    assert objective.follow(model) is slow
-    torch.testing.assert_close(slow.query.weight, before + 0.1)
-    assert not any(parameter.requires_grad for parameter in slow.parameters())
-    objective(model, numbers(0)).value.backward()
-    assert model.query.weight.grad is not None
-    assert slow.query.weight.grad is None
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        MomentumContrast(momentum=2)
 
 
 @pytest.mark.row("S203", 3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from phloem.measure.localise_repair import LocaliseRepair, localise_repair, platt, precision_at_rate
+from phloem.measure.localise_repair import LocaliseRepair, localise_repair, precision_at_rate
 
 
 @pytest.mark.row("S093", 5)
@@ -27,13 +27,3 @@ def test_precision_at_another_rate() -> None:
     right, wrong = 60 * 50 / 500, 40 * 950 / 500
     assert precision_at_rate(0.6, 0.5, 0.05) == pytest.approx(right / (right + wrong))
     assert precision_at_rate(0.0, 0.5, 0.05) == 0.0
-
-
-def test_a_logistic_curve_is_found() -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 3, 20_000)
-    right = rng.random(20_000) < 1 / (1 + np.exp(-(0.7 * logits - 1.2)))
-    slope, offset = platt(logits, right)
-    assert slope == pytest.approx(0.7, abs=0.05)
-    assert offset == pytest.approx(-1.2, abs=0.08)
-    assert platt(logits[:3], np.array([True, True, True])) == (1.0, 0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -91,7 +93,22 @@ def test_words_and_tokens_are_numbered_apart() -> None:
     batch = SnippetRows(VIEW, [PLAIN, PLAIN._replace(code=(999,))]).batch(np.array([0, 1]), None)
     assert batch.code[1, 0] == 1  # unknown
     assert batch.title_length.tolist() == [2, 2]
-    assert len(VIEW.text) == 2 + len({w for b in TRAIN for w in (*b.before, *(b.after or ()), *b.title)})
+    counts = Counter(w for b in TRAIN for w in (*b.before, *(b.after or ()), *b.title))
+    assert len(VIEW.text) == 2 + sum(count >= 2 for count in counts.values())
+
+
+def test_training_meets_the_unknown_word() -> None:
+    """Else its vector would stay as it was drawn."""
+    once = PLAIN._replace(before=(777,), code=(778, 779, 779))
+    view = SnippetView([*TRAIN, once])
+    batch = view.collate([once, PLAIN._replace(before=(999,), code=(999,))])
+    assert batch.before[:, 0].tolist() == [1, 1]
+    assert batch.code[0, :3].tolist()[0] == batch.code[1, 0] == 1
+    assert batch.code[0, 1] == batch.code[0, 2] > 1
+    model = BiViewNetwork(len(view.text), len(view.code), embedding=4, width=3, block_width=3)
+    model(view.collate([once])).sum().backward()
+    assert model.text.table.weight.grad is not None
+    assert model.text.table.weight.grad[1].any()
 
 
 def test_the_regression_is_at_its_minimum() -> None:

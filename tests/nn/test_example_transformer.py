@@ -82,9 +82,9 @@ def test_a_part_and_its_example_are_as_far_apart_in_all_examples() -> None:
     net = network(BAR)
     tokens = torch.tensor([[[5, 6, 7], [5, 6, 7]]])
     given = ExampleTokens(tokens, torch.tensor([[3, 3]]), torch.tensor([[8, BAR, 8, BAR, 0]]))
-    net.start(given)
+    state = net.start(given)
     positions = net.positions(torch.tensor([[8, BAR, 8, BAR]]))
-    distance = net.places - positions[0][:, None]
+    distance = state.places - positions[0][:, None]
     assert (distance[0, :3] == distance[2, 3:]).all()
     assert not (network(None).positions(torch.tensor([[8, BAR, 8, BAR]])) == positions).all()
 
@@ -96,3 +96,11 @@ def test_reordered_rows_go_on_as_their_own() -> None:
     index = torch.tensor([2, 2, 0, 1])
     again, _ = net.next(torch.tensor([6, 6, 5, BAR]), net.reorder(state, index))
     assert torch.allclose(again, logits[index], atol=1e-10)
+
+
+def test_decoding_of_one_batch_is_not_disturbed_by_another() -> None:
+    given, net = batch(), network(BAR)
+    state, tokens = net.start(given), torch.full((3,), 2)
+    expected, _ = net.next(tokens, state)
+    net.start(given._replace(tokens=given.tokens[:, :, :5], lengths=given.lengths.clamp(max=5)))
+    assert torch.equal(net.next(tokens, state)[0], expected)

@@ -3,12 +3,15 @@ pass."""
 
 from random import Random
 
+import numpy as np
 import pytest
 import torch
 
 from phloem.nn.models.robustfill import ExampleBatch, RobustFill
 from phloem.nn.models.seq2seq import shift_right
-from phloem.tasks.string_programs import TOKENS, VOCABULARY, StringTask, batch_of, task
+from phloem.synthesis.languages.robustfill_tokens import encode
+from phloem.systems.synthesis import robustfill as system
+from phloem.tasks.string_programs import TOKENS, VOCABULARY, StringPrograms, StringTask, batch_of, task
 
 VARIANTS = ("basic", "A", "B", "C")
 
@@ -98,3 +101,22 @@ def test_reordered_hypotheses_go_on_as_their_own() -> None:
 def test_an_odd_width_has_no_half() -> None:
     with pytest.raises(ValueError, match="width of 13"):
         RobustFill(10, 10, width=13)
+
+
+def test_training_draws_no_task_ahead() -> None:
+    """An epoch only counts: a billion tasks cost nothing before they are asked for."""
+    data = StringPrograms(examples=10**9, seed=0)
+    batch = data.batch(np.arange(2), np.random.default_rng(0))
+    assert len(data) == 10**9
+    assert batch.target.shape[0] == 2
+    few = StringPrograms(examples=3, seed=5)
+    assert few.fixed == StringPrograms(examples=3, seed=5).fixed
+    assert few.fixed != StringPrograms(examples=3, seed=6).fixed
+
+
+@pytest.mark.parametrize("most", [3, 10])
+def test_decoding_is_as_long_as_the_longest_program(most: int) -> None:
+    tasks = StringPrograms(examples=60, seed=1, most=most).fixed
+    lengths = [len(encode(each.program)) for each in tasks]
+    assert max(lengths) <= system.EXPRESSION * most
+    assert max(lengths) > 24 or most == 3

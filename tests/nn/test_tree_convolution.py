@@ -201,6 +201,27 @@ def test_max_pooling_passes_gradients_to_the_winners_only():
     assert y.grad.tolist() == [[0.0], [1.0], [1.0]]
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_equal_winners_share_one_gradient(sign):
+    y = torch.tensor([[3.0], [3.0], [3.0], [1.0]], requires_grad=True)
+    (sign * segment_max(y, torch.tensor([0, 0, 0, 0]), 1)).sum().backward()
+    assert float(y.grad.sum()) == pytest.approx(sign)
+    assert y.grad[3] == 0
+    # a tree of equal leaves: the slope of the encoder is that of its finite differences
+    trees = forest([STAR])._replace(kind=torch.tensor([1] + [2] * 50))
+    encoder = TreeConvolutionEncoder(KINDS, features=3, convolved=4)
+    weight = encoder.convolution.top.weight
+    (-encoder(trees)).sum().backward()
+    before, step = weight.detach().clone(), 1e-6
+    values = []
+    for move in (step, -step):
+        with torch.no_grad():
+            weight.copy_(before)
+            weight[0, 0] += move
+            values.append(float(-encoder(trees).sum()))
+    assert float(weight.grad[0, 0]) == pytest.approx((values[0] - values[1]) / (2 * step), abs=1e-6)
+
+
 def test_coding_layer_starts_as_half_of_both_and_leaves_leaves_alone():
     trees = forest([STAR])
     layer, x = CodingLayer(5), torch.randn(51, 5)

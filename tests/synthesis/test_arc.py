@@ -208,6 +208,11 @@ def test_all_tasks_are_grids() -> None:
         assert all(is_output(side) for pair in task.pairs for side in pair)
 
 
+def test_without_solutions_one_line_says_what_to_copy_where(tmp_path: Path) -> None:
+    with pytest.raises(PhloemError, match=r"copy solvers\.py .* to arc_solvers/solvers\.py in the folder that --data"):
+        corpus.solutions(tmp_path)
+
+
 def test_solutions_are_read_as_text(tmp_path: Path) -> None:
     folder = tmp_path / "arc_solvers"
     folder.mkdir()

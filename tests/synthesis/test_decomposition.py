@@ -149,6 +149,14 @@ def test_deep_plans_are_refused() -> None:
             plans.parse(text)
 
 
+def test_generated_parts_are_apart() -> None:
+    made = task.generated()
+    held = {each.utterance for each in (*made.validation, *made.test)}
+    shown = {each.utterance for each in made.train} | {step for each in made.examples for step in each.steps}
+    assert not held & shown
+    assert {step for each in made.complex for step in each.steps} <= {each.utterance for each in made.test}
+
+
 def test_overlap_counts_tokens() -> None:
     assert task.overlap(["val s1 = a(b)"], ["val s1 = a(c)"]) == (6, 1, 1)
     assert task.overlap(["a"], []) == (0, 0, 1)

@@ -20,6 +20,7 @@ from phloem.synthesis.polymorphic_types import parse_type
 from phloem.synthesis.recognition import ExampleTask
 from phloem.synthesis.wake_sleep import Search
 from phloem.synthesis.weighted_grammar import WeightedGrammar
+from phloem.systems.synthesis.lilo import shortened
 
 NESTED = ["(h (k (k q q) q))", "(m (k (k (w 1) (w 1)) (w 1)))", "(n 0)"]
 SQUARES = ["(lam (* (+ $0 1) (+ $0 1)))", "(lam (* (+ 7 $0) (+ 7 $0)))", "(lam (map (lam (* (- $0 2) (- $0 2))) $0))"]
@@ -222,3 +223,28 @@ def test_programs_are_adapted_from_the_nearest_description(tmp_path) -> None:
 def test_what_is_no_program_is_refused(text: str) -> None:
     with pytest.raises(PhloemError):
         stitch.compress([text])
+
+
+def test_what_search_finds_is_counted_apart_and_test_tasks_are_not_learned_from(tmp_path) -> None:
+    """The describing solver adapts a training program for a test task that few programs of search do not reach."""
+    torch.set_num_threads(1)
+
+    def described(letter: str) -> Described:
+        examples = tuple(((word,), word + letter) for word in ("bob", "xyz", "ax"))
+        return Described(ExampleTask(f"end {letter}", EDIT, examples), f"put {letter} at the end")
+
+    search = Search(float("inf"), keep=1, programs=20_000)
+    settings = Settings(search, search._replace(programs=50), 2, seconds=None, epochs=1)
+    rounds = list(dual_system.learn(RE2, [described("a")], [described("q")], settings, seed=0, folder=tmp_path))
+    assert set(rounds[0].train) == {"end a"}
+    assert not rounds[0].test
+    assert rounds[1].by_description == 1
+    assert set(rounds[1].test) == {"end q"}
+    assert rounds[1].searched <= set(rounds[1].test)
+    assert not rounds[0].searched
+    assert set(rounds[0].nats) == {"end a"}
+
+
+def test_lengths_are_compared_over_tasks_solved_both_times() -> None:
+    assert shortened({"easy": 10.0, "lost": 90.0}, {"easy": 8.0, "hard": 50.0}) == pytest.approx(0.2)
+    assert shortened({}, {"hard": 50.0}) == 0.0

@@ -136,10 +136,12 @@ def test_a_word_is_its_vector() -> None:
     model = composer(vectors)
     rng = random.Random(3)
     for _ in range(30):
-        scene, inner = clevr.scene(rng), clevr.random_set(rng, 4)
+        scene, inner = clevr.scene(rng), Filter("small", clevr.random_set(rng, 3))
         seen = task.features(scene, np.random.default_rng(0))
         values = []
-        for each in (inner, clevr.renamed(inner, {"small": "dingy"})):
+        renamed = clevr.renamed(inner, {"small": "dingy"})
+        assert "dingy" in clevr.words_of(renamed)
+        for each in (inner, renamed):
             words = clevr.words_of(each)
             values.append(model.answers([seen], [Exists(each)], [words])[0])
         assert torch.equal(*values)

@@ -3,16 +3,21 @@
 import os
 import re
 from itertools import product
+from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
+import torch
 
 from phloem.corpora import datasets
 from phloem.errors import PhloemError
 from phloem.synthesis import rsa
 from phloem.synthesis.languages import pragmatic_regex as language
 from phloem.synthesis.languages.pragmatic_regex import Example, consistent, difference, equivalent, matches
+from phloem.systems.claims import Job
+from phloem.systems.synthesis import pragmatic
+from phloem.tasks.regex_examples import RegexPairs
 
 TOY = ["a*", "a+", "aa*b?"]
 SAID = [Example("", True), Example("a", True), Example("b", False)]
@@ -192,3 +197,21 @@ def test_released_expressions_and_examples_of_people() -> None:
         agreeing.append(consistent(target, spec))
     assert len(agreeing) == 308
     assert sum(agreeing) / len(agreeing) > 0.8  # people make mistakes
+
+
+def test_each_round_of_the_literal_listener_draws_its_own_examples(tmp_path: Path) -> None:
+    """The rival of self-play must not see the same random examples again in every round."""
+    torch.set_num_threads(1)
+    size = {"model": {"width": 8, "heads": 2, "layers": 1, "inner": 8}}
+
+    def trained(name: str, turn: int) -> torch.Tensor:
+        torch.manual_seed(0)
+        net = pragmatic.make(size)
+        data = RegexPairs("listener", epoch=64, seed=1, regexes=SPACE[:20])
+        job = Job(0, tmp_path / name, tmp_path, lambda done: None)
+        pragmatic.learn(net, data, job, 1.0, "round", {"epochs": 1}, turn)
+        return torch.nn.utils.parameters_to_vector(net.parameters())
+
+    first = trained("a", 1)
+    assert torch.equal(first, trained("b", 1))
+    assert not torch.equal(first, trained("c", 2))

@@ -14,6 +14,9 @@ from phloem.corpora.algorithmic_sequences import MARK, random_brackets, random_s
 from phloem.errors import PhloemError
 from phloem.synthesis.rasp import RaspError, Session, analyse, evaluate
 from phloem.synthesis.rasp.evaluate import all_values
+from phloem.systems.claims import Job, scale_of
+from phloem.systems.synthesis import rasp
+from phloem.systems.synthesis.rasp import goal_reached
 
 
 @pytest.fixture(scope="module")
@@ -258,3 +261,27 @@ def test_the_language_beside_s_ops(tmp_path):
     assert "_hidden" not in names
     assert value(session, "1 / 3") == Fraction(1, 3)
     assert value(session, "not 1 == 2") is False  # `not` binds more tightly than ==
+
+
+def test_steps_to_the_goal_are_read_from_the_log_so_that_a_resumed_run_counts_all(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text(
+        '{"step": 50, "evaluation": {"accuracy": 0.4}}\n{"step": 75, "loss": 0.1}\n'
+        '{"step": 100, "evaluation": {"accuracy": 0.96}}\n{"step": 150, "evaluation": {"accuracy": 0.9}}\n'
+    )
+    assert goal_reached(log) == 100
+    log.write_text('{"step": 50, "evaluation": {"accuracy": 0.94}}\n')
+    assert goal_reached(log) is None
+
+
+def test_a_supervised_run_that_misses_the_goal_is_not_the_faster_one(tmp_path):
+    """Supervision makes fewer steps in the same time; that alone must not confirm the claim."""
+    torch.set_num_threads(1)
+    scale = scale_of("smoke", minutes=0.003)
+    steps = {}
+    for supervised in (False, True):
+        job = Job(0, tmp_path / str(supervised), tmp_path, lambda done: None)
+        outcome = rasp.train_tagger(job, scale, scale.budget(smoke=1, laptop=1, paper=1), "reverse", 0, supervised)
+        assert not outcome.facts["reached"]
+        steps[supervised] = float(outcome.units["steps"][0, 0])
+    assert steps[True] > 1e6 > steps[False] > 0

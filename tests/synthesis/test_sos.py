@@ -54,6 +54,15 @@ def test_every_search_that_reaches_the_goal_is_accepted_and_edits_of_its_path_ar
     assert edited > 500
 
 
+def test_numbers_without_end_are_wrong_and_no_error():
+    problem = Problem((1, 2, 3), 6)
+    state = "Current State: 6:[1, 2, 3], Operations: []"
+    text = f"{state}\nExploring Operation: {'9' * 5000}+1=2, Resulting Numbers: [1]\n6,6 equal: Goal Reached"
+    assert not countdown_check.path_is_right(problem, text)
+    assert not countdown_check.all_lines_right(problem, text)
+    assert countdown_check.visited(f"{state}\n{'7' * 5000},6 unequal: No Solution") == {(1, 2, 3)}
+
+
 def _edit_path(problem, lines):
     """Changes every equation of the goal's path, in one line and in all; counts the edits that had to be refused."""
     text = "\n".join(lines)

@@ -188,6 +188,13 @@ def test_encoding_never_fails(text: str) -> None:
 # Questions
 
 
+def test_a_folder_of_sets_is_no_control_file(tmp_path) -> None:
+    assert nspm_packages.control_file() == nspm_packages.control_file(tmp_path) == nspm_packages.INSTALLED
+    assert nspm_packages.control_file(tmp_path / "Packages") == tmp_path / "Packages"
+    with pytest.raises(PhloemError, match="needs a Debian control file"):
+        list(nspm_packages.debian(tmp_path / "Packages"))
+
+
 def test_there_are_forty_templates() -> None:
     assert len(nspm.PACKAGE_TEMPLATES) == len({template.question for template in nspm.PACKAGE_TEMPLATES}) == 40
 

@@ -10,6 +10,9 @@ from phloem.represent.sparql_encoding import decode, encode, lossless
 from phloem.synthesis.languages import sparql
 from phloem.synthesis.languages.sparql import Resource
 from phloem.synthesis.languages.sparql_store import Store, evaluate
+from phloem.synthesis.synchronous_grammar import Grammar
+from phloem.systems.claims import Job
+from phloem.systems.synthesis import nspm_compose
 from phloem.tasks import sparql_composition as task
 from phloem.tasks import sparql_questions
 
@@ -81,6 +84,22 @@ def test_operations_show_and_hide_what_they_say(seed: int) -> None:
         assert any(pair[0] == first for pair in shown_pairs)
         assert any(pair[1] == second for pair in shown_pairs)
         assert {first, second} <= {each.relations[0] for each in train if len(each.relations) == 1}
+
+
+def test_the_grammar_is_shown_the_pairs_that_the_translator_is_trained_on(monkeypatch, tmp_path) -> None:
+    shown = []
+
+    def learned(pairs, *_, **limits):
+        shown.extend(pairs)
+        assert limits["seconds"] == 7
+        return Grammar(())
+
+    monkeypatch.setattr("phloem.tasks.compositional_parsing.learn_grammar", learned)
+    outcome = nspm_compose.induce_on(Job(0, tmp_path, tmp_path, lambda done: None), None, 7)
+    chosen = nspm_compose.parts(4, nspm_compose.SPLIT)
+    assert [(" ".join(source), " ".join(target)) for source, target in shown] == list(map(task.pair, chosen["train"]))
+    assert outcome.units["exact"][:, 0].sum() == 0
+    assert len(outcome.units["exact"]) == len(chosen["test"])
 
 
 @pytest.mark.row("S082", 3)

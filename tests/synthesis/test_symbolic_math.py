@@ -10,6 +10,8 @@ from phloem.errors import PhloemError
 from phloem.execute.cas_check import is_antiderivative, solves
 from phloem.synthesis.languages import prefix_maths
 from phloem.synthesis.languages.prefix_maths import parse, symbol, tokens
+from phloem.systems.claims import Job
+from phloem.systems.synthesis import symbolic_math
 from phloem.tasks import symbolic_maths
 from phloem.tasks.symbolic_maths import Maker
 
@@ -146,3 +148,19 @@ def test_differential_equations_are_solved_by_their_functions(way):
         assert equation.has(names["y'" if way == "first_order" else "y''"])
         assert solves(function, equation, names), (asked, answer)
         assert not solves(function + names["x"] ** 3 + sympy.exp(names["x"]), equation, names)
+
+
+def test_what_was_made_in_parts_is_the_same_after_a_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr(symbolic_math, "PART", 4)
+    told = list[float]()
+    job = Job(0, tmp_path / "run", tmp_path / "shared", told.append)
+    made = symbolic_math.questions(job, symbolic_math.SMOKE, "backward", 10, 3)
+    assert told == [0.0, 0.4, 0.8]
+    assert len({units.asked for units in made}) == len(made) > 5
+    files = sorted(job.shared.glob("*.json"))
+    assert len(files) == 3
+    files[1].unlink()  # of a run that was stopped
+    assert symbolic_math.questions(job, symbolic_math.SMOKE, "backward", 10, 3) == made
+    assert len(told) == 4
+    other = symbolic_math.questions(job, symbolic_math.SMOKE, "backward", 10, 4)
+    assert [units.asked for units in other] != [units.asked for units in made]

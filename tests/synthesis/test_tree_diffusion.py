@@ -261,3 +261,19 @@ def test_search_looks_at_distinct_programs_and_stops() -> None:
         assert found == search(model, codes, wanted, seed=0, most=40)
         if found.program is not None:
             assert domain.solved(domain.draw(domain.grammar.parse(found.program)), wanted)
+
+
+def test_the_model_is_not_asked_where_the_grammar_leaves_no_choice() -> None:
+    domain = csg_domain(primitives=(1, 1), pixels=16)
+    model, codes, asked = tiny(domain), Codes(domain), []
+    real = model.after
+    model.after = lambda *given: asked.append(given) or real(*given)  # type: ignore[method-assign]
+    wanted, checked = domain.draw(domain.sample(Random(0))), 0
+    for seed in range(20):
+        asked.clear()
+        made = propose(model, codes, [None], wanted, torch.Generator().manual_seed(seed))[0]
+        if made is not None:
+            checked += 1
+            domain.grammar.parse(made.program)
+            assert len(asked) == 1 + sum(token not in "()" for token in made.program)  # a place, names and numbers
+    assert checked > 10

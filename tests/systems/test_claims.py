@@ -113,6 +113,21 @@ def test_ratios_of_figures_without_units_are_resampled_over_seeds():
     assert decision.verdict == "confirmed"
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "verdict"),
+    [((5, 10), (0, 10), "confirmed"), ((0, 10), (0, 10), "inconclusive"), ((0, 10), (5, 10), "not confirmed")],
+)
+def test_a_ratio_to_a_baseline_that_solves_nothing_is_infinite_and_nothing_to_nothing_decides_nothing(
+    candidate, baseline, verdict
+):
+    def solved(hits: int, count: int) -> list[Outcome]:
+        return [Outcome({"accuracy": bootstrap.with_count((np.arange(count) < hits).astype(float))})] * 3
+
+    clause = Clause("c", "accuracy", "a", "b", 1.5, form="ratio")
+    assert decide(clause, ACCURACY, {"a": solved(*candidate), "b": solved(*baseline)}).verdict == verdict
+
+
 def test_a_floor_is_a_clause_without_baseline():
     decision = decide(Clause("learned", "accuracy", "a", None, 0.8), ACCURACY, {"a": [right(0.95)]})
     assert decision.verdict == "confirmed"

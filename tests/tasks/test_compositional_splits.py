@@ -5,7 +5,9 @@ from random import Random
 
 import pytest
 
-from phloem.corpora import datasets, geoquery
+from phloem.corpora import cogs, datasets, geoquery, scan
+from phloem.systems.synthesis.scan import pairs as scan_pairs
+from phloem.tasks.compositional import VALIDATION, problem
 from phloem.tasks.compositional_splits import (
     ATOMS,
     COMPOUNDS,
@@ -79,3 +81,27 @@ def test_length_and_template_splits():
     train, test = by_template(templates, 3, Random(0))
     assert len(train) >= 3
     assert not {templates[i] for i in train} & {templates[i] for i in test}
+
+
+@pytest.mark.parametrize("name", ["jump", "turn left"])
+def test_what_is_shown_alone_stays_in_training(name):
+    """Of a command that training shows alone no line is held for validation, or a trained model has never seen it."""
+    alone = (name, " ".join(scan.actions(name)))
+    asked = problem(f"scan {name}", most=2000)
+    assert alone in asked.train
+    assert alone not in asked.validation
+    assert len(asked.train) + len(asked.validation) == pytest.approx(2000 + VALIDATION, abs=10)
+    known = scan_pairs(name, longest=48)
+    assert known["train"].count(alone) == sum(each.words == name for each in scan.split(name, "train"))
+    assert alone not in known["validation"]
+
+
+def test_words_that_one_line_shows_stay_in_a_draw_from_training():
+    if datasets.folder() is None:
+        pytest.skip("PHLOEM_DATA is not set")
+    shown = {each.words for each in cogs.split("train") if each.case != cogs.IN_DISTRIBUTION}
+    asked = problem("cogs gen", most=2000)
+    assert len(shown) == 155
+    assert shown <= {words for words, _ in asked.train}
+    assert len(asked.train) == 2000
+    assert not set(asked.train) & {*asked.validation, *asked.test}

@@ -86,15 +86,29 @@ def test_misused_variables_are_pointed_at() -> None:
 
 
 def test_lines_stay_whole() -> None:
-    words = function_words(made_functions(1, seed=0)[0])
+    words, other = (function_words(example) for example in made_functions(2, seed=0))
     rng = np.random.default_rng(0)
     seen = set()
     for _ in range(20):
-        first, second, follows = line_pairs(words, ["other"], rng)
+        first, second, follows = line_pairs(words, other, rng)
         assert first[-1] == LAYOUT[NEWLINE]
-        assert second == (words[len(first) :] if follows else ["other"])
+        whole = words if follows else other
+        assert second == whole[len(whole) - len(second) :]
+        assert "def" not in second, "the first word would tell whose lines they are"
+        assert len(first) + len(second) == len(words) or not follows
         seen.add(follows)
     assert seen == {True, False}
+
+
+def test_a_variable_behind_the_cut_is_no_candidate() -> None:
+    functions = made_functions(30, seed=5)
+    pieces = IndentPieces().fit([function_words(example) for example in functions], size=400)
+    for most in range(20, 60):  # somewhere the cut falls right before a variable
+        rows = PointingRows(pieces, misused(functions), most)
+        if len(rows):
+            batch = rows.batch(np.arange(len(rows)), None)
+            assert not (batch.candidates & ~batch.pairs.code).any()
+            assert not (batch.target & ~batch.candidates).any()
 
 
 def test_networks_learn() -> None:

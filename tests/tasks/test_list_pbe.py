@@ -210,3 +210,8 @@ def test_area_is_the_share_of_pairs_in_order(tasks: list[tuple[int, bool]]) -> N
     pairs = [(x > y) + 0.5 * (x == y) for x, a in tasks for y, b in tasks if a and not b]
     area = success_predictors.area(values, solved)
     assert np.isnan(area) if not pairs else area == pytest.approx(np.mean(pairs))
+
+
+def test_tasks_are_made_once_for_all_arms_and_seeds() -> None:
+    size = pbe_llm.Sizes(16, 1, 8, 60, 3, 5, SOME)
+    assert pbe_llm.data(size, smoke=True) is pbe_llm.data(size, smoke=True)

@@ -158,15 +158,12 @@ class ProbeObjective:
 
 
 @torch.no_grad()
-def token_vectors(
-    model: Roberta, units: BytePairs, tokens: Sequence[str], layer: int
-) -> Float[np.ndarray, "tokens width"]:
-    """The mean vectors of tokens' units at a layer; 0 is what goes into the first one."""
+def token_vectors(model: Roberta, units: BytePairs, tokens: Sequence[str]) -> Float[np.ndarray, "layers tokens width"]:
+    """The mean vectors of tokens' units at every layer; 0 is what goes into the first one."""
     own = [units.encode(" " + token) for token in tokens]
     ids = [START, *(unit for token in own for unit in token), END]
-    states = model.states(torch.tensor([ids]))[layer][0].numpy()
-    alignment = pieces([len(token) for token in own], before=1, units=len(ids))
-    return np.asarray(averaging(alignment) @ states, np.float32)
+    means = averaging(pieces([len(token) for token in own], before=1, units=len(ids)))
+    return np.stack([np.asarray(means @ states[0].numpy(), np.float32) for states in model.states(torch.tensor([ids]))])
 
 
 @torch.no_grad()

@@ -54,7 +54,8 @@ def solutions(data: str | Path | None = None) -> dict[str, str]:
     if file is None or not file.is_file():
         where = "PHLOEM_DATA or --data names no folder" if folder is None else f"{folder} has no {SOLUTIONS}"
         raise PhloemError(
-            f"the published ARC solutions are not here ({where}): copy solvers.py of michaelhodel/arc-dsl"
+            f"the published ARC solutions are not here ({where}): copy solvers.py of michaelhodel/arc-dsl "
+            f"to {SOLUTIONS} in the folder that --data names"
         )
     found = {}
     for match in _SOLUTION.finditer(file.read_text(encoding="utf-8")):

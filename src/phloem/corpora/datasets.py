@@ -103,8 +103,9 @@ def find(name: str, data: str | Path | None = None) -> DataSet:
     """The set called `name`, present or not. Raises PhloemError naming the nearest known ones."""
     sets = {each.name: each for each in known(data)}
     if name not in sets:
-        near = difflib.get_close_matches(name, sets, 3) or list(sets)[:5]
-        raise PhloemError(f"no data set {name!r}; did you mean {', '.join(near)}? phloem data list shows all")
+        near = difflib.get_close_matches(name, sets, 3)
+        meant = f"; did you mean {', '.join(near)}?" if near else ";"
+        raise PhloemError(f"no data set {name!r}{meant} phloem data list shows all")
     return sets[name]
 
 

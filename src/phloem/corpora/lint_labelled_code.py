@@ -36,7 +36,7 @@ class File:
 
     def __init__(self, source: str) -> None:
         self.source, self.tree = source, ast.parse(source)
-        self._lines = source.splitlines(keepends=True)
+        self._lines = [line + "\n" for line in source.split("\n")]  # Unicode's other ends of lines are none of Python's
         self._starts = [0]
         for line in self._lines:
             self._starts.append(self._starts[-1] + len(line))
@@ -53,9 +53,8 @@ class File:
             return node
         start = self.place(node.lineno, node.col_offset)  # type: ignore[attr-defined]  # nodes with a place
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            start = self.source.index(
-                node.name, self.source.index("class" if isinstance(node, ast.ClassDef) else "def", start)
-            )
+            word = "class" if isinstance(node, ast.ClassDef) else "def"
+            start = self.source.index(node.name, self.source.index(word, start) + len(word))
             return start, start + len(node.name)
         return start, self.place(node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
 
@@ -63,9 +62,9 @@ class File:
         return (node for node in self.nodes if isinstance(node, kinds))
 
 
-def labelled(source: str, query: Query) -> Answers:
+def labelled(source: str | File, query: Query) -> Answers:
     """What answers a query in a file. Raises SyntaxError where it does not parse."""
-    file = File(source)
+    file = File(source) if isinstance(source, str) else source
     answers, facts = set(), set()
     for answer, supporting in query.find(file):
         answers.add(file.span(answer))

@@ -13,7 +13,7 @@ import json
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -154,6 +154,13 @@ def compile_fragments(examples: Iterable[Example]) -> Iterator[IrFunction]:
         for example, _ in kept:
             if example.name in modules:
                 yield IrFunction(example.name, example.project, modules[example.name])
+
+
+def first(functions: Iterable[IrFunction], count: int, progress: Callable[[float], None]) -> Iterator[IrFunction]:
+    """The first `count` functions; each tells how much of them is done, as compiling takes a second for a few."""
+    for number, function in enumerate(islice(functions, count), 1):
+        progress(number / count)
+        yield function
 
 
 def write_functions(functions: Iterable[IrFunction], path: Path) -> None:

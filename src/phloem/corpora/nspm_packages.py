@@ -101,6 +101,11 @@ def _distinct(labels: Mapping[str, str]) -> dict[str, str]:
     return {entity: text for text, entity in first.items()}
 
 
+def control_file(data: Path | None = None) -> Path:
+    """The control file that an argument names; that of this machine without one, or where it names a folder of sets."""
+    return INSTALLED if data is None or data.is_dir() else data
+
+
 def debian(path: Path | str = INSTALLED, most: int = 1000) -> Iterator[Package]:
     """The first `most` packages of a control file (a `Packages` index, or dpkg's own state).
 

@@ -1,8 +1,8 @@
 """String edits with descriptions, in the manner of Andreas et al. (2018) and LILO's REGEX domain (Grand et al. 2024).
 
 The published descriptions are not here; these are generated: an action (replace, put before, put after, remove), what
-it happens to (a letter, two letters, a vowel, a consonant, every letter; all of them, or the first or last piece), and
-a letter. Each task has several wordings of which one is drawn, and examples on real-looking words.
+it happens to, everywhere (a letter, two letters, a vowel, a consonant, a letter and a vowel, every letter), and a
+letter. Each task has several wordings of which one is drawn, and examples on real-looking words.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class EditTask(NamedTuple):
 
 
 def edit_tasks(count: int, seed: int = 0, *, examples: int = 6) -> list[EditTask]:
-    """Distinct tasks, shuffled: most edit what matches, some the first or last letter of the word."""
+    """Distinct tasks in random order."""
     rng = Random(seed)
     found: dict[str, EditTask] = {}
     while len(found) < count:

@@ -73,7 +73,9 @@ def load(language: str, split: Split, data: str | Path | None = None) -> list[Bl
         raise PhloemError(f"StaQC has {', '.join(LANGUAGES)} and {', '.join(SPLITS)}, not {language} {split}")
     place = datasets.folder(data)
     if place is None:
-        raise PhloemError(f"StaQC is not here ({datasets.VARIABLE} is not set); it comes from {ORIGIN}")
+        raise PhloemError(
+            f"StaQC is needed: name the folder with the data sets in {datasets.VARIABLE} or --data; it is {ORIGIN}"
+        )
     path = place / "staqc" / language / split / FILE
     buckets = plain(path)
     try:

@@ -81,7 +81,7 @@ def logistic(
 ) -> tuple[float, float]:
     """Slope and offset such that 1 / (1 + exp(-slope * value - offset)) is likeliest for `right`, in 0 to 1.
 
-    Newton's method with a small ridge, which keeps both finite where the values separate right from wrong.
+    Newton's method with a small ridge, which keeps both finite where the values separate right from wrong (Platt 1999).
     """
     x = np.stack([np.asarray(value, np.float64), np.ones(len(value))], axis=1)
     y, weight = np.asarray(right, np.float64), np.zeros(2)

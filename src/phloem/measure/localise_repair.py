@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 
 
 class LocaliseRepair(NamedTuple):
@@ -58,25 +58,3 @@ def precision_at_rate(precision: float, rate: float, other: float) -> float:
     """
     right, wrong = precision * other / rate, (1 - precision) * (1 - other) / (1 - rate)
     return right / (right + wrong) if right + wrong else 0.0
-
-
-def platt(
-    logits: Float[np.ndarray, " examples"], right: Bool[np.ndarray, " examples"], steps: int = 50
-) -> tuple[float, float]:
-    """Slope and offset with which sigmoid(slope * logit + offset) is calibrated (Platt 1999), by Newton's method with a
-    little of ridge; (1, 0) where one of the classes is missing."""
-    x, y = np.asarray(logits, np.float64), np.asarray(right, np.float64)
-    if not len(y) or y.min() == y.max():
-        return 1.0, 0.0
-    design = np.stack([x, np.ones_like(x)], axis=1)
-    start = np.array([1.0, 0.0])
-    weights, ridge = start.copy(), 1e-2
-    for _ in range(steps):
-        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        gradient = design.T @ (p - y) + ridge * (weights - start)
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + ridge * np.eye(2)
-        move = np.linalg.solve(curvature, gradient)
-        weights = weights - move
-        if np.abs(move).max() < 1e-9:
-            break
-    return float(weights[0]), float(weights[1])

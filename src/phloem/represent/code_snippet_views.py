@@ -22,6 +22,7 @@ from phloem.corpora.staqc import Block
 
 PAD, UNKNOWN = 0, 1
 MOST_TEXT, MOST_CODE, MOST_TITLE = 100, 302, 34  # words, tokens, words: the released data's longest
+LEAST = 2  # times that a word or an n-gram occurs in training, or it is not told apart
 MOST_PLACES = 6  # of a block in its answer that are told apart
 Gram = tuple[Any, ...]
 
@@ -43,10 +44,12 @@ class SnippetBatch(NamedTuple):
 
 
 class Words:
-    """New numbers for the numbers that training blocks hold, in the order of these; all others are UNKNOWN."""
+    """New numbers for the numbers that training blocks hold twice or more, in the order of these; all others are
+    UNKNOWN, which training meets, too, so that its vector is learned."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
-        self.places = {number: place for place, number in enumerate(sorted(set(numbers)), UNKNOWN + 1)}
+        kept = sorted(number for number, count in Counter(numbers).items() if count >= LEAST)
+        self.places = {number: place for place, number in enumerate(kept, UNKNOWN + 1)}
 
     def __len__(self) -> int:
         return len(self.places) + UNKNOWN + 1
@@ -126,7 +129,7 @@ class TfIdf:
 
     N-grams that fewer than `least` training rows have are left out."""
 
-    def __init__(self, train: Sequence[Counter[Gram]], least: int = 2) -> None:
+    def __init__(self, train: Sequence[Counter[Gram]], least: int = LEAST) -> None:
         having = Counter(gram for row in train for gram in row)
         kept = sorted((gram for gram, count in having.items() if count >= least), key=repr)
         self.places = {gram: place for place, gram in enumerate(kept)}

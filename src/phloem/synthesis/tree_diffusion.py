@@ -177,6 +177,7 @@ def propose(
         logits = _next_logits(model, [drafts[i].row for i in active], seen[active])
         for i, logit in zip(active, logits, strict=True):
             drafts[i].take(logit, rng)
+            drafts[i].write_forced()
     return [one.proposal() for one in drafts]
 
 
@@ -208,6 +209,17 @@ class Draft:
             self.reader = Reader(codes.domain.grammar, self.places[self.place][1].symbol)
         else:
             reader.take(codes.names[allowed[chosen] - SPECIAL])
+
+    def write_forced(self) -> None:
+        """Write what the grammar leaves no choice of: the model need not be asked."""
+        codes, reader = self.codes, self.reader
+        while reader is not None and not reader.complete and len(self.row) < codes.domain.longest:
+            allowed = reader.allowed()
+            if len(allowed) > 1:
+                break
+            (token,) = allowed
+            self.row.append(codes.number[token])
+            reader.take(token)
 
     def proposal(self) -> Proposal | None:
         if not self.done:

@@ -14,6 +14,7 @@ and a claim's verdict is its worst clause's. Margins are written down before any
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,15 @@ class Scale:
     @property
     def smoke(self) -> bool:
         return self.name == "smoke"
+
+    def corpus(self) -> dict[str, str]:
+        """What tells the mined corpora of `--data` from others, for a claim's `data`; nothing at the smoke scale."""
+        if self.smoke or self.data is None:
+            return {}
+        told = hashlib.sha256()
+        for file in sorted([*self.data.glob("corpus.json"), *self.data.glob("*/corpus.json")]):
+            told.update(file.read_bytes())
+        return {"corpus": told.hexdigest()[:16]}
 
     def budget(self, *, smoke: int, laptop: float, paper: int) -> dict[str, Any]:
         """Of training each run: minutes of the processor; at the smoke and paper scales epochs, so that a slow machine
@@ -187,10 +197,22 @@ def decide(
     figures = drawn
     if clause.across == "mean":
         figures = [np.take_along_axis(one, rng.integers(0, one.shape[1], one.shape), axis=1) for one in figures]
-    low, high = np.quantile(_compare(clause, metric, figures), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    interval = float(low), float(high)
+    interval = _interval(_compare(clause, metric, figures))
     values = {name: one.tolist() for name, one in zip(names, whole, strict=True)}
     return Decision(clause, values, value, interval, verdict_of(interval, clause.margin))
+
+
+def _interval(resampled: Float[np.ndarray, " resamples"]) -> tuple[float, float]:
+    """The quantiles at both ends. A ratio to 0 is infinite, and 0 / 0 may be anything: the least and the greatest."""
+    ends = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+    if np.isfinite(resampled).all():
+        low, high = np.quantile(resampled, ends)
+    else:
+        low = np.quantile(np.nan_to_num(resampled, nan=-np.inf, posinf=np.inf, neginf=-np.inf), ends[0], method="lower")
+        high = np.quantile(
+            np.nan_to_num(resampled, nan=np.inf, posinf=np.inf, neginf=-np.inf), ends[1], method="higher"
+        )
+    return float(low), float(high)
 
 
 def _weights(count: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
@@ -208,10 +230,11 @@ def _compare(
     if len(figures) == 1:
         return over_seeds(figures[0], axis=1)
     better, worse = reversed(figures) if metric.lower_is_better else figures
-    if clause.across == "every seed":
-        return over_seeds(better - worse if clause.form == "difference" else better / worse, axis=1)
-    better, worse = better.mean(axis=1), worse.mean(axis=1)
-    return better - worse if clause.form == "difference" else better / worse
+    if clause.across == "mean":
+        better, worse = better.mean(axis=1, keepdims=True), worse.mean(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a baseline may be 0
+        compared = better - worse if clause.form == "difference" else better / worse
+    return over_seeds(compared, axis=1)
 
 
 # Metrics that several systems share

@@ -13,11 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from phloem.corpora import shards
+from phloem.errors import PhloemError
 from phloem.learn.objectives.base import Objective
 from phloem.learn.settings import TrainingSettings
 from phloem.learn.trainer import Evaluate, History, train
 from phloem.represent.base import Dataset
-from phloem.systems.claims import Job
+from phloem.systems.claims import Job, Scale
 
 Splits = Mapping[str, Callable[[], Iterable[Any]]]
 TRIAL = 0.1  # of the budget, for each of several learning rates
@@ -91,6 +93,18 @@ def trained(
         "learning_rate": settings.learning_rate,
     }
     return model, facts | ({"tried_rates": tried} if tried else {})
+
+
+def corpus_of(scale: Scale, name: str) -> dict[str, Any]:
+    """What tells the C functions that the claim of the system `name` reads from any others: those of mined shards, at
+    the smoke scale generated ones. Raises PhloemError where `--data` names no shards."""
+    if scale.smoke:
+        return {"functions": "generated"}
+    if scale.data is None:
+        raise PhloemError(f"{name} learns on mined C functions: phloem mine SOURCES --out DIR, then --data DIR")
+    if "c" not in shards.info(scale.data)["settings"]["languages"]:
+        raise PhloemError(f"{name} learns on C functions, and {scale.data} has none: phloem mine C_SOURCES --out DIR")
+    return {"corpus": hashlib.sha256((scale.data / "corpus.json").read_bytes()).hexdigest()[:16]}
 
 
 def shortened(settings: TrainingSettings, share: float) -> dict[str, Any]:

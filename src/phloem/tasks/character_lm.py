@@ -1,7 +1,7 @@
 """Modelling source code character by character: the standard library of the Python that runs.
 
-Files go to training, validation or test by the hash of their path, so that no file is in two; a character beyond ASCII
-is one unit. Windows of a fixed length are drawn anywhere in training and lie side by side in evaluation.
+Files go to training, validation or test by the hash of their path, so that no file is in two; every byte beyond ASCII
+is the same unit. Windows of a fixed length are drawn anywhere in training and lie side by side in evaluation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from phloem.errors import PhloemError
 from phloem.learn.objectives.base import Loss
 from phloem.represent.base import fixed_batches
 
-UNITS = 129  # ASCII, and one for everything else
+UNITS = 129  # ASCII, and one for every other byte
 SHARES = {"train": 0.8, "validation": 0.9, "test": 1.0}  # upper bounds of the hash
 AT_ONCE = 32
 

@@ -106,12 +106,17 @@ def _pointed(example: Example, start: int, right: str) -> Misused:
 def line_pairs(
     words: Sequence[str], other: Sequence[str], rng: np.random.Generator
 ) -> tuple[list[str], list[str], bool]:
-    """A function's lines in two parts, the second one another function's lines half of the time."""
-    text = LAYOUT[NEWLINE]
-    ends = [i + 1 for i, word in enumerate(words) if word == text]
-    cut = ends[len(ends) // 2 - 1] if len(ends) > 1 else len(words) // 2
+    """A function's lines in two parts, the second one another function's second part half of the time: its first one
+    would be told by its `def`."""
     follows = bool(rng.random() < 0.5)
-    return list(words[:cut]), list(words[cut:] if follows else other), follows
+    second = words if follows else other
+    return list(words[: _middle(words)]), list(second[_middle(second) :]), follows
+
+
+def _middle(words: Sequence[str]) -> int:
+    """The token that the second half of the lines begins with."""
+    ends = [i + 1 for i, word in enumerate(words) if word == LAYOUT[NEWLINE]]
+    return ends[len(ends) // 2 - 1] if len(ends) > 1 else len(words) // 2
 
 
 def made_functions(count: int, seed: int) -> list[Example]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
@@ -42,10 +43,10 @@ class Questions(NamedTuple):
     complex: list[decu.Complex]
 
 
-def released() -> Questions:
+def released(data: Path | None = None) -> Questions:
     """DeCU. Raises PhloemError where the set is not here."""
-    train, validation, test = (decu.elementary(part) for part in ("train", "dev", "test"))
-    examples, items = (list(decu.complex_items(part)) for part in ("train", "test"))
+    train, validation, test = (decu.elementary(part, data) for part in ("train", "dev", "test"))
+    examples, items = (list(decu.complex_items(part, data)) for part in ("train", "test"))
     return Questions(train, validation, test, examples, items)
 
 
@@ -94,11 +95,6 @@ def compiled(utterance: str) -> list[str]:
         else:
             steps.append(part)
     return steps
-
-
-def patterns(utterance: str, done: Sequence[str], programs: Sequence[str]) -> str | None:
-    """The compiler of patterns as a decomposer."""
-    return given(compiled(utterance))(utterance, done, programs)
 
 
 # What a translator reads and writes
@@ -228,10 +224,12 @@ def generated(seed: int = 0) -> Questions:
         for day, written in _DAYS.items()
     ]
     rng.shuffle(every)
+    test, validation, train = every[:30], every[30:60], every[60:]
+    joined = [*test, *train[:30]]  # complex items of the test are made of its own parts, the others of training's
     made = []
-    for first, second in zip(every[:60:2], every[1:60:2], strict=True):
+    for first, second in zip(joined[::2], joined[1::2], strict=True):
         plans = (f"val s1 = {first.plan}", f"val s2 = {second.plan}")
         made.append(
             decu.Complex(f"{first.utterance} and then {second.utterance}", (first.utterance, second.utterance), plans)
         )
-    return Questions(every[60:], every[30:60], every[:30], made[15:], made[:15])
+    return Questions(train, validation, test, made[15:], made[:15])

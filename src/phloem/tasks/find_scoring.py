@@ -7,7 +7,7 @@ After Schwettmann et al. (NeurIPS 2023, section 4). Numbers: the code is called 
 
 (not over the variance). An error of the code, or a truth that is 0 everywhere, scores 0. Since one NMSE over all points
 forgives what is wrong on a few, `local_errors` says where. Strings: the share of held-out inputs whose answer is equal;
-the first error ends the function. Descriptions: the choice among three sets of input and output pairs, by a judge that
+an error scores 0 for the function. Descriptions: the choice among three sets of input and output pairs, by a judge that
 the caller supplies.
 """
 
@@ -71,7 +71,7 @@ def local_errors(answers: Values, truth: Values, points: Values) -> tuple[tuple[
 
 
 def string_score(answer: Callable[[str], str | None], truth: Callable[[str], str], inputs: Sequence[str]) -> float:
-    """The share of inputs that are answered right, up to the first that raises (None counts as one)."""
+    """The share of inputs that are answered right; 0 if the answer to one is an error or None."""
     right = 0
     for text in inputs:
         try:

@@ -8,6 +8,7 @@ replaced or deleted in the output of `noise` observed examples.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from random import Random
 from typing import NamedTuple
 
@@ -128,11 +129,16 @@ class StringPrograms:
     ) -> None:
         self.options = {"observed": observed, "held": max(held, int(induction)), "most": most, "noise": noise}
         self.induction = induction
-        rng = Random(seed)
-        self.fixed = [task(rng, **self.options) for _ in range(examples)]
+        self.examples, self.seed = examples, seed
 
     def __len__(self) -> int:
-        return len(self.fixed)
+        return self.examples
+
+    @cached_property
+    def fixed(self) -> list[StringTask]:
+        """The tasks of the seed; drawn when they are first asked for, which training never does."""
+        rng = Random(self.seed)
+        return [task(rng, **self.options) for _ in range(self.examples)]
 
     @property
     def sizes(self) -> Int[np.ndarray, "examples"]:

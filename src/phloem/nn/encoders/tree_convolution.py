@@ -124,12 +124,15 @@ def segment_max(
 ) -> Float[Tensor, "segments features"]:
     """The maximum of every feature over each segment; zeros for a segment that has no node.
 
-    Features of -inf never win, so that padding nodes are harmless.
+    Features of -inf never win, so that padding nodes are harmless. Equal nodes are common (leaves of one kind below
+    parents of one kind), and the gradient goes to one of them: `torch.segment_reduce` gives each a whole negative one.
     """
-    order = segment.argsort(stable=True)
-    lengths = torch.bincount(segment, minlength=segments)
-    highest = torch.segment_reduce(y[order], "max", lengths=lengths, axis=0)
-    return torch.where((lengths > 0)[:, None], highest, 0.0)
+    if bool((segment.diff() < 0).any()):
+        order = segment.argsort(stable=True)
+        segment, y = segment[order], y[order]
+    lengths = torch.bincount(segment, minlength=segments).tolist()
+    nothing = y.new_zeros(y.shape[1])
+    return torch.stack([part.max(dim=0).values if len(part) else nothing for part in y.split(lengths)])
 
 
 def one_way(y: Float[Tensor, "nodes features"], trees: TreeBatch) -> Float[Tensor, "trees features"]:

@@ -94,6 +94,7 @@ class ExampleState(NamedTuple):
     """What decoding keeps a row."""
 
     source: tuple[tuple[Tensor, Tensor], ...]  # keys and values of the examples, a layer each
+    places: Int64[Tensor, " source"]
     mask: Float[Tensor, "rows 1 1 source"]
     own: tuple[tuple[Tensor, Tensor], ...] | None
     steps: int
@@ -153,8 +154,8 @@ class ExampleTransformer(nn.Module):
         source = tuple(block.cross.read(memory) for block in decoder if block.cross is not None)
         begin = torch.zeros(count, dtype=torch.long, device=x.device)
         mask = _masked(real.flatten(1)[:, None, None])
-        self.places = (torch.arange(examples)[:, None] * self.longest + torch.arange(time)).flatten().to(x.device)
-        return ExampleState(source, mask, None, 0, begin)
+        places = (torch.arange(examples)[:, None] * self.longest + torch.arange(time)).flatten().to(x.device)
+        return ExampleState(source, places, mask, None, 0, begin)
 
     def next(
         self, tokens: Int64[Tensor, " rows"], state: ExampleState
@@ -189,7 +190,7 @@ class ExampleTransformer(nn.Module):
         places = torch.arange(state.steps + time, device=tokens.device)
         ahead: Bool[Tensor, "time keys"] = places > places[state.steps :, None]
         bias = self.decoder_bias(time, state.steps + time, state.steps) + _masked(~ahead)
-        index = bucket(self.places - positions[:, :, None], 32, self.longest)
+        index = bucket(state.places - positions[:, :, None], 32, self.longest)
         cross = self.cross_bias(index).permute(0, 3, 1, 2) + state.mask
         x, own = self.dropout(self.embedding(tokens) * self.scale), []
         for number, block in enumerate(self.decoder):

@@ -22,6 +22,7 @@ _EXPLORED = re.compile(rf"ExploringOperation:({_OPERATION}),ResultingNumbers:\[(
 _GENERATED = re.compile(rf"GeneratedNode#([\d,]+):(\d+):\[([\d,]*)\]Operation:({_OPERATION})")
 _MOVING = re.compile(r"MovingtoNode#([\d,]+)")
 _LEAF = re.compile(r"(\d+),(\d+)(unequal:NoSolution|equal:GoalReached)")
+_ENDLESS = re.compile(r"\d{19}")  # no number of the game; Python itself refuses to read very long ones
 NOTHING = "Nosolutionfound."
 
 
@@ -50,6 +51,8 @@ class _Reader:
         self.stated = False  # the state was told since the last move
 
     def read(self, line: str) -> Step:
+        if _ENDLESS.search(line):
+            return Step(self.at, "", False)
         for pattern, reading in (
             (_EXPLORED, self.explored),
             (_STATE, self.state),
@@ -146,6 +149,8 @@ def visited(text: str) -> set[Numbers]:
     """The sets of numbers (sorted) that a search was in or ended in."""
     found = set()
     for line in text.replace(" ", "").splitlines():
+        if _ENDLESS.search(line):
+            continue
         if match := _STATE.fullmatch(line):
             found.add(tuple(sorted(_numbers(match[2]))))
         elif match := _LEAF.fullmatch(line):

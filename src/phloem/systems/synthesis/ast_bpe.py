@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,11 @@ class Course:
     share: float = 1.0
 
 
-def train_on(job: Job, course: Course, sizes: Translator, budget: dict[str, Any], smoke: bool) -> Outcome:
+def train_on(
+    job: Job, course: Course, sizes: Translator, budget: dict[str, Any], smoke: bool, folder: Path | None
+) -> Outcome:
     """Learn merges, train the translator, and compare the words of its queries with the right ones."""
-    parts = task.generated(400) if smoke else task.geography(course.by)
+    parts = task.generated(400) if smoke else task.geography(course.by, folder)
     restricted = course.units == "ast"
     merges = None
     if course.units != "words":
@@ -75,7 +78,7 @@ def ast_bpe(scale: Scale) -> Claim:
     }
 
     def arm(name: str, course: Course) -> Arm:
-        run = partial(train_on, course=course, sizes=sizes, budget=budget, smoke=scale.smoke)
+        run = partial(train_on, course=course, sizes=sizes, budget=budget, smoke=scale.smoke, folder=scale.data)
         return Arm(name, run, {**asdict(sizes), **asdict(course), "m": LEAST, "r": VIOLATIONS, "plain": PLAIN})
 
     arms = tuple(arm(name, course) for name, course in courses.items())

@@ -16,7 +16,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -28,7 +28,6 @@ from safetensors.torch import load_file, save_file
 from phloem.corpora import arc as corpus
 from phloem.corpora.arc import ArcTask
 from phloem.decode.top_p import TopP
-from phloem.errors import PhloemError
 from phloem.learn.objectives.sequence_cross_entropy import SequenceCrossEntropy
 from phloem.learn.settings import TrainingSettings
 from phloem.measure.bootstrap import with_count
@@ -83,6 +82,7 @@ def make(size: Sizes) -> Transformer:
     )  # fmt: skip
 
 
+@cache
 def data(size: Sizes, folder: Path | None, *, smoke: bool) -> tuple[Solved, list[ArcTask]]:
     """Solved tasks to begin with, and unsolved ones. Raises PhloemError without the published solutions.
 
@@ -92,10 +92,7 @@ def data(size: Sizes, folder: Path | None, *, smoke: bool) -> tuple[Solved, list
         every = list(tasks.sampled(rng, size.initial, lines=size.lines))
         again = [tasks.made(task.name, program, [tasks.random_grid(rng) for _ in range(4)]) for task, program in every]
         return every, [task for task in again if task is not None][: size.targets]
-    try:
-        known = corpus.solutions(folder)
-    except PhloemError as error:
-        raise PhloemError(f"{error}; or give --data FOLDER that has them beside arc_agi_1") from error
+    known = corpus.solutions(folder)
     solved: Solved = []
     for task in corpus.tasks("training", folder):
         program = arc.parse(known[task.name])
@@ -254,7 +251,7 @@ def codeit(scale: Scale) -> Claim:
     torch.set_num_threads(1)
     size = sizes(scale)
     if not scale.smoke:
-        corpus_is_there(scale)
+        corpus.solutions(scale.data)  # raises before anything is trained
     budget = scale.budget(smoke=1, laptop=2.0, paper=1)
     chosen = {"hindsight": CONTENDERS["hindsight"]} if scale.smoke else CONTENDERS
     arms = tuple(
@@ -272,14 +269,6 @@ def codeit(scale: Scale) -> Claim:
         data={"grids": "random" if scale.smoke else "ARC-AGI-1 training", "programs": size.initial},
         launch="phloem reproduce codeit --scale paper --data FOLDER",
     )
-
-
-def corpus_is_there(scale: Scale) -> None:
-    """Raises PhloemError, naming --data, where the published solutions are not."""
-    try:
-        corpus.solutions(scale.data)
-    except PhloemError as error:
-        raise PhloemError(f"{error}; --data FOLDER names the folder that has it") from error
 
 
 CLAUSES = (

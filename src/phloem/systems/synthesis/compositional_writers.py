@@ -1,28 +1,23 @@
-"""The sequence models that are compared in compositional generalisation, and how they are trained on a problem.
+"""The sequence models that are compared in compositional generalisation, trained on a problem.
 
 An LSTM with attention and a Transformer (`phloem.nn.models`), over whole words, trained for the minutes that are given
-and decoded greedily. The weights are those of the least perplexity on the validation pairs.
+and decoded greedily, in the manner of `word_translation`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from torch import nn
 
-from phloem.decode.beam import Beam
-from phloem.learn.objectives.sequence_cross_entropy import SequenceCrossEntropy
-from phloem.learn.settings import TrainingSettings
 from phloem.nn.models.seq2seq import Seq2Seq
 from phloem.nn.models.transformer import Transformer
-from phloem.represent.base import START, UNK
-from phloem.represent.text_pairs import PairView
+from phloem.represent.word_pairs import WordPairs
 from phloem.systems.claims import Job
-from phloem.systems.training import Splits, compiled, trained
-from phloem.tasks import translation
-from phloem.tasks.compositional import UNITS, Problem
+from phloem.systems.synthesis.word_translation import learned, translated
+from phloem.tasks.compositional import Problem
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,7 @@ class Writer:
     batch_size: int = 64
     learning_rate: float = 1e-3
 
-    def make(self, view: PairView) -> nn.Module:
+    def make(self, view: WordPairs) -> nn.Module:
         """The model with fresh weights."""
         vocabularies = view.source.get_vocab_size(), view.target.get_vocab_size()
         if self.kind == "lstm":
@@ -50,26 +45,8 @@ WRITERS = {
 }
 
 
-def written(asked: Problem, writer: Writer, budget: dict[str, Any], job: Job) -> tuple[list[str], dict[str, Any]]:
+def written(asked: Problem, writer: Writer, budget: Mapping[str, Any], job: Job) -> tuple[list[str], dict[str, Any]]:
     """What a sequence model that is trained on the problem answers to its test, greedily; and facts of the training."""
-    splits: Splits = {"train": partial(list, asked.train), "validation": partial(list, asked.validation)}
-    key = [asked.name, len(asked.train)]
-    view, data = compiled(PairView(UNITS), splits, job.shared, key)
-    settings = TrainingSettings(
-        seed=job.seed,
-        **budget,
-        batch_size=writer.batch_size,
-        bucket=20,
-        learning_rate=writer.learning_rate,
-        metric="-perplexity",
-    )
-    model, facts = trained(
-        partial(writer.make, view),
-        data["train"],
-        SequenceCrossEntropy(),
-        settings,
-        job,
-        evaluate=lambda net: translation.perplexity(net, data["validation"]),
-    )
-    search = Beam(1, forbid=(UNK, START))
-    return translation.translate(model, view, [source for source, _ in asked.test], search, asked.longest), facts
+    pairs = {"train": asked.train, "validation": asked.validation}
+    found = learned(job, pairs, writer, budget, [asked.name, len(asked.train)])
+    return translated(found.model, found.view, [source for source, _ in asked.test], asked.longest), found.facts

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from phloem.systems.claims import ACCURACY, F1, Arm, Claim, Clause, Job, Metric,
 from phloem.systems.registry import system
 from phloem.systems.synthesis.word_translation import Translator, learned, translated
 from phloem.tasks import decomposition as task
-from phloem.tasks.decomposition import Decomposer, Questions
+from phloem.tasks.decomposition import Questions
 
 LONGEST = 80
 
@@ -40,13 +41,13 @@ GAIN, MORE = Metric(_gain), Metric(_more)
 """F1 of one way over that of another, and less it, on the same items."""
 
 
-def asked(smoke: bool) -> Questions:
-    return task.generated() if smoke else task.released()
+def asked(smoke: bool, folder: Path | None) -> Questions:
+    return task.generated() if smoke else task.released(folder)
 
 
-def train_on(job: Job, smoke: bool, sizes: Translator, budget: Mapping[str, Any]) -> Outcome:
+def train_on(job: Job, smoke: bool, sizes: Translator, budget: Mapping[str, Any], folder: Path | None) -> Outcome:
     """Train the interpreter, and use it on elementary utterances and on complex ones, in three ways."""
-    questions = asked(smoke)
+    questions = asked(smoke, folder)
     validation = [
         (task.source(each.utterance), task.target(each.utterance, each.plan)) for each in questions.validation
     ]
@@ -62,13 +63,15 @@ def train_on(job: Job, smoke: bool, sizes: Translator, budget: Mapping[str, Any]
     wanted = [each.plans for each in questions.complex]
     direct = [[plan] for plan in interpret(found.model, [each.utterance for each in questions.complex])]
 
-    def ways(decomposers: list[Decomposer]) -> list[list[str]]:
-        step = partial(_step, found.model, found.view)
-        pairs = zip(questions.complex, decomposers, strict=True)
-        return [task.run(each.utterance, decomposer, step)[1] for each, decomposer in pairs]
+    def ways(said: list[list[str]]) -> list[list[str]]:
+        """The programs of each item's steps; what a step means depends on it alone, so that all are asked at once."""
+        every = sorted({step for steps in said for step in steps})
+        known = dict(zip(every, interpret(found.model, every), strict=True))
+        pairs = zip(questions.complex, said, strict=True)
+        return [task.run(each.utterance, task.given(steps), lambda step, _: known[step])[1] for each, steps in pairs]
 
-    gold = ways([task.given(each.steps) for each in questions.complex])
-    rules = ways([task.patterns] * len(questions.complex))
+    gold = ways([list(each.steps) for each in questions.complex])
+    rules = ways([task.compiled(each.utterance) for each in questions.complex])
     scores = {
         name: np.array([task.overlap(plans, mine) for plans, mine in zip(wanted, each, strict=True)], float)
         for name, each in (("gold steps", gold), ("direct", direct), ("patterns", rules))
@@ -83,14 +86,9 @@ def train_on(job: Job, smoke: bool, sizes: Translator, budget: Mapping[str, Any]
     return Outcome(units, {"exact": float(before.mean())}, found.facts)
 
 
-def _step(model: Any, view: Any, step: str, _: int) -> str:
-    """The program of one step."""
-    return task.plan_of(step, translated(model, view, [task.source(step)], LONGEST)[0])
-
-
-def retrieve(_: Job, smoke: bool) -> Outcome:
+def retrieve(_: Job, smoke: bool, folder: Path | None) -> Outcome:
     """The plan of the nearest training utterance, for each elementary one."""
-    questions = asked(smoke)
+    questions = asked(smoke, folder)
     nearest = task.Retrieval(questions.train)
     plans = [nearest(each.utterance) for each in questions.test]
     return Outcome({"exact": with_count(task.exact(questions.test, plans))})
@@ -106,10 +104,10 @@ def decint(scale: Scale) -> Claim:
     sizes = Translator()
     if scale.smoke:
         sizes = Translator(embedding=32, width=48, layers=1, dropout=0.0, learning_rate=8e-3, batch_size=16)
-    run = partial(train_on, smoke=scale.smoke, sizes=sizes, budget=budget)
+    run = partial(train_on, smoke=scale.smoke, sizes=sizes, budget=budget, folder=scale.data)
     arms = (
         Arm("interpreter", run, asdict(sizes)),
-        Arm("retrieval", partial(retrieve, smoke=scale.smoke), {}),
+        Arm("retrieval", partial(retrieve, smoke=scale.smoke, folder=scale.data), {}),
     )
     ways = {f"f1, {name}": F1 for name in ("gold steps", "direct", "patterns")}
     compared = {"gold over direct": GAIN, "patterns less direct": MORE, "gold less patterns": MORE}

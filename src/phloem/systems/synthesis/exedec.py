@@ -187,7 +187,10 @@ def contend(job: Job, scale: Scale, budget: dict[str, Any], kinds: tuple[Model, 
             blank = Models({kind: fresh(partial(make, kind, size), job.seed).eval() for kind in kinds}, size["beam"])
             untrained["solved"] = float(np.mean([solves(blank, task, size["steps"]) for task in some]))
         models = Models(nets, size["beam"])
-        solved = [float(solves(models, task, size["steps"])) for task in some]
+        solved = list[float]()
+        for task in some:
+            solved.append(float(solves(models, task, size["steps"])))
+            job.progress(len(solved) / len(some))
         facts[f"{split}, solved"] = float(np.mean(solved))
         right += solved
     return Outcome({"solved": with_count(np.array(right))}, untrained, facts)

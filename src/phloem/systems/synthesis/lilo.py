@@ -62,20 +62,29 @@ def learn(job: Job, scale: Scale, seconds: float, *, compress: bool, documented:
         train, test, primitives = made[:TRAIN], made[TRAIN:], RE2
         search = Search(seconds / rounds, keep=1)
         settings = Settings(search, search, rounds, documented=documented)
-    found = list(dual_system.learn(primitives, train, test, settings, seed=job.seed, folder=job.folder))
+    found = list[Iteration]()
+    for one in dual_system.learn(primitives, train, test, settings, seed=job.seed, folder=job.folder):
+        found.append(one)
+        job.progress(len(found) / rounds)
     solved = {name for one in found for name in one.test}
-    hits = np.array([one.task.name in solved for one in test], float)
+    searched = {name for one in found for name in one.searched}
     first = max((one.by_description for one in found), default=0) / len(test)
-    shorter = 1 - found[-1].nats / found[0].nats if found[0].nats else 0.0
     return Outcome(
         {
-            "solved": with_count(hits),
+            "solved": with_count(np.array([one.task.name in solved for one in test], float)),
+            "searched": with_count(np.array([one.task.name in searched for one in test], float)),
             "described": np.array([[first]]),
-            "shorter": np.array([[shorter]]),
+            "shorter": np.array([[shortened(found[0].nats, found[-1].nats)]]),
         },
         {"solved": len(found[0].test) / len(test)},
         {"rounds": [_facts(one) for one in found]},
     )
+
+
+def shortened(before: dict[str, float], after: dict[str, float]) -> float:
+    """By which share the solutions of the tasks that were solved both times became shorter; 0 of none."""
+    both = before.keys() & after.keys()
+    return 1 - sum(after[name] for name in both) / sum(before[name] for name in both) if both else 0.0
 
 
 def _facts(one: Iteration) -> dict[str, Any]:
@@ -83,7 +92,8 @@ def _facts(one: Iteration) -> dict[str, Any]:
         "train": len(one.train),
         "test": len(one.test),
         "by description": one.by_description,
-        "nats": round(one.nats, 2),
+        "by search": len(one.searched),
+        "nats": round(sum(one.nats.values()) / max(len(one.nats), 1), 2),
         "library": {documented.name: text for text, documented in one.names.items()},
     }
 
@@ -92,7 +102,9 @@ def _facts(one: Iteration) -> dict[str, Any]:
 def lilo(scale: Scale) -> Claim:
     """Grand et al.: LILO: Learning Interpretable Libraries by Compressing and Documenting Code (ICLR 2024).
 
-    String edits: enumeration with a library that Stitch compresses and names, against base primitives.
+    String edits: enumeration with a library that Stitch compresses and names, against enumeration with base primitives
+    for as many seconds; what the describing solver finds does not count there. Lengths are compared over the tasks that
+    the first and the last round solved.
     """
     budget = scale.budget(smoke=1, laptop=9.0, paper=600)
     seconds = 60 * budget.get("minutes", 600.0) / (TRAIN + TEST)
@@ -111,7 +123,7 @@ def lilo(scale: Scale) -> Claim:
         kind="trained",
         task="string edits from descriptions and examples, "
         + ("generated, few letters" if scale.smoke else f"{TRAIN} to learn from and {TEST} to be tested on"),
-        metrics={"solved": ACCURACY, "described": figure, "shorter": figure},
+        metrics={"solved": ACCURACY, "searched": ACCURACY, "described": figure, "shorter": figure},
         arms=arms[:1] if scale.smoke else arms,
         clauses=CLAUSES,
         floor=Clause("edits of unseen letters are found with what others taught", "solved", NAMED, None, 0.6),
@@ -122,7 +134,7 @@ def lilo(scale: Scale) -> Claim:
 
 
 CLAUSES = (
-    Clause("8 more tasks than base primitives", "solved", NAMED, BASE, 0.08),
+    Clause("8 more tasks than base primitives", "searched", NAMED, BASE, 0.08),
     Clause("solutions are 25% shorter", "shorter", NAMED, None, 0.25),
     Clause("3 more tasks from descriptions with names", "described", NAMED, ANONYMOUS, 0.03),
 )

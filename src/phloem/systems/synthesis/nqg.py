@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from phloem.learn.settings import TrainingSettings
 from phloem.measure.bootstrap import with_count
 from phloem.measure.exact_match import matches
 from phloem.nn.models.nqg_scorer import SpanRuleScorer
-from phloem.synthesis.qcfg_induction import Induction
+from phloem.synthesis.qcfg_induction import Induction, shortest
 from phloem.synthesis.synchronous_grammar import Side
 from phloem.systems.claims import ACCURACY, Arm, Claim, Clause, Job, Outcome, Scale
 from phloem.systems.registry import system
@@ -95,6 +96,8 @@ def learned(asked: Problem, sizes: Grammatical, job: Job) -> Learned:
     unique = sorted(set(train))
     Random(job.seed).shuffle(unique)
     data = DerivationData(parser, unique[: sizes.scored_pairs])
+    if not len(data):  # a small grammar may derive no more than what it was induced from
+        data = DerivationData(parser, shortest(train, sizes.shortest_pairs))
     settings = TrainingSettings(
         seed=job.seed,
         epochs=sizes.epochs,
@@ -122,9 +125,9 @@ def ask_grammar(job: Job, name: str, sizes: Grammatical, most: int | None = None
     return Outcome({"exact": with_count(right)}, {"exact": 0.0}, known.facts)
 
 
-def ask_both(job: Job, name: str, sizes: Grammatical, budget: dict[str, Any]) -> Outcome:
+def ask_both(job: Job, name: str, sizes: Grammatical, budget: dict[str, Any], data: Path | None = None) -> Outcome:
     """The hybrid, its fallback alone, and how often the grammar is right where it answers."""
-    asked = compositional.problem(name)
+    asked = compositional.problem(name, data)
     known = learned(asked, sizes, job)
     alone, facts = written(asked, WRITERS["lstm"], budget, job._replace(folder=job.folder / "fallback"))
     wanted = [target.split() for _, target in asked.test]
@@ -168,7 +171,11 @@ def nqg(scale: Scale) -> Claim:
         arms = (
             *(_arm(f"nqg {split}", partial(ask_grammar, name=f"scan {split}", sizes=SCAN), SCAN) for split in SPLITS),
             *(Arm(f"seq2seq {split}", partial(ask_writer, name=f"scan {split}", budget=budget)) for split in SPLITS),
-            _arm("hybrid", partial(ask_both, name="geoquery template_1", sizes=GEOQUERY, budget=budget), GEOQUERY),
+            _arm(
+                "hybrid",
+                partial(ask_both, name="geoquery template_1", sizes=GEOQUERY, budget=budget, data=scale.data),
+                GEOQUERY,
+            ),
         )
     return Claim(
         kind="trained",

@@ -12,7 +12,7 @@ reads the packages that this machine has installed (`--data`: another control fi
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,8 +44,9 @@ class Questions(NamedTuple):
     parts: Parts
 
 
+@cache
 def asked(path: Path | None, packages: int, templates: int, most: int) -> Questions:
-    """The questions to the packages of a control file, or (without one) to generated packages."""
+    """The questions to the packages of a control file, or (without one) to generated ones; made once for all runs."""
     described = nspm_packages.generated(packages) if path is None else nspm_packages.debian(path, packages)
     graph = nspm_packages.graph(described)
     store = questions.store_of(graph)
@@ -89,7 +90,7 @@ def nspm(scale: Scale) -> Claim:
     Questions about packages to SPARQL: entities linked before the translation against entities as words of it.
     """
     budget = scale.budget(smoke=10, laptop=3.0, paper=60)
-    path = None if scale.smoke else scale.data or nspm_packages.INSTALLED
+    path = None if scale.smoke else nspm_packages.control_file(scale.data)
     packages, templates, most = (60, 8, 60) if scale.smoke else (1000, len(PACKAGE_TEMPLATES), questions.MOST)
     sizes = (
         Translator(width=64, embedding=32, layers=1, dropout=0.0, learning_rate=5e-3, batch_size=16)

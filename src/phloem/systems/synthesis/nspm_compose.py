@@ -25,8 +25,8 @@ from phloem.measure.text import bleu, bleu_addends
 from phloem.systems.claims import ACCURACY, Arm, Claim, Clause, Job, Metric, Outcome, Scale
 from phloem.systems.registry import system
 from phloem.systems.synthesis.word_translation import Translator, learned, translated
+from phloem.tasks import compositional, sparql_questions
 from phloem.tasks import sparql_composition as task
-from phloem.tasks import sparql_questions
 
 BLEU = Metric(bleu)
 LONGEST = 60
@@ -74,15 +74,14 @@ def train_on(
     return Outcome(measured(chosen["test"], written, path), {"exact": untrained}, found.facts)
 
 
-def induce_on(job: Job, path: Path | None) -> Outcome:
-    """Induce a grammar from the training pairs of operation 4, and test it."""
+def induce_on(job: Job, path: Path | None, seconds: float) -> Outcome:
+    """Induce a grammar from the training pairs of operation 4 in so many seconds of the processor, and test it."""
     from phloem.synthesis.qcfg_induction import Induction
     from phloem.tasks.compositional_parsing import learn_grammar
 
     chosen = parts(4, SPLIT)
-    training = [task.pair(each) for split in ("train", "validation") for each in chosen[split]]
-    sides = [(tuple(source.split()), tuple(target.split())) for source, target in training]
-    grammar = learn_grammar(sides, Induction(word_cost=WORD_COST), shortest_pairs=INDUCED)
+    sides = compositional.sides([task.pair(each) for each in chosen["train"]])
+    grammar = learn_grammar(sides, Induction(word_cost=WORD_COST), shortest_pairs=INDUCED, seconds=seconds)
     written = [simplest(grammar, task.pair(each)[0]) for each in chosen["test"]]
     return Outcome(measured(chosen["test"], written, path), facts={"rules": len(list(grammar))})
 
@@ -104,8 +103,8 @@ def nspm_compose(scale: Scale) -> Claim:
     Relations learned alone, together, and in other pairs; an attentive LSTM and an induced grammar.
     """
     budget = scale.budget(smoke=5, laptop=2.5, paper=100)
-    path = None if scale.smoke else scale.data or nspm_packages.INSTALLED
-    tested = 60 if scale.smoke else None
+    path = None if scale.smoke else nspm_packages.control_file(scale.data)
+    tested, seconds = 60 if scale.smoke else None, 60 * float(budget.get("minutes", 60))
     sizes = Translator()
     if scale.smoke:
         sizes = Translator(width=48, embedding=32, layers=1, dropout=0.0, learning_rate=8e-3, batch_size=16)
@@ -114,7 +113,7 @@ def nspm_compose(scale: Scale) -> Claim:
         run = partial(train_on, operation=operation, sizes=sizes, budget=budget, path=path, tested=tested)
         return Arm(f"operation {operation}", run, {"operation": operation, **asdict(sizes)})
 
-    grammar = Arm("grammar", partial(induce_on, path=path), {"pairs": INDUCED, "word cost": WORD_COST})
+    grammar = Arm("grammar", partial(induce_on, path=path, seconds=seconds), {"pairs": INDUCED, "word cost": WORD_COST})
     arms = [arm(4)] if scale.smoke else [*map(arm, compositions.OPERATIONS), grammar]
     return Claim(
         kind="trained",

@@ -16,7 +16,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from random import Random
 from typing import Any
 
@@ -76,8 +76,9 @@ def make(size: Sizes) -> ExampleTransformer:
     )  # fmt: skip
 
 
+@cache
 def data(size: Sizes, *, smoke: bool) -> tuple[list[ListProgram], list[Asked], list[Asked]]:
-    """Training programs, tasks of their kind, and longer ones; the same for every seed of training.
+    """Training programs, tasks of their kind, and longer ones; the same for every arm and seed of training.
 
     A smoke test asks for programs that were trained, on new lists: there are too few of one line to hold any back."""
     rng = Random(TEST_SEED)

@@ -2,8 +2,9 @@
 
 A literal listener and a literal speaker are trained on random specifications. In each round of self-play targets get
 specifications whose every example leaves the fewest of the listener's own hypotheses (synthesis/rsa.py), and the
-listener learns from these. It is compared with itself before the rounds, and with one that had as many further random
-specifications, when a simulated user explains expressions with few examples.
+listener learns from these; the speaker stays the literal one, which the source trains on them too. The listener is
+compared with itself before the rounds, and with one that had as many further random specifications, when a simulated
+user explains expressions with few examples.
 """
 
 from __future__ import annotations
@@ -57,14 +58,18 @@ def make(size: dict[str, Any]) -> Transformer:
     return Transformer(VOCABULARY, VOCABULARY, dropout=0.0, **size["model"])
 
 
-def learn(net: torch.nn.Module, data: RegexPairs, job: Job, share: float, name: str, budget: dict[str, Any]) -> int:
-    """Train for a share of the budget; returns the steps."""
+def learn(
+    net: torch.nn.Module, data: RegexPairs, job: Job, share: float, name: str, budget: dict[str, Any], turn: int = 0
+) -> int:
+    """Train for a share of the budget; returns the steps. Each `turn` draws its own examples."""
     end: dict[str, Any] = {"clock": budget.get("clock", "wall")}
     if "minutes" in budget:
         end["minutes"] = budget["minutes"] * share
     else:
         end["epochs"] = max(1, round(budget["epochs"] * share))
-    settings = TrainingSettings(seed=job.seed, **end, batch_size=32, learning_rate=1e-3, clip=1.0, warmup_steps=20)
+    settings = TrainingSettings(
+        seed=1_000 * job.seed + turn, **end, batch_size=32, learning_rate=1e-3, clip=1.0, warmup_steps=20
+    )
     history = train(net, data, SequenceCrossEntropy(), settings, folder=job.folder / name)
     return history.step
 
@@ -144,7 +149,8 @@ def contend(job: Job, scale: Scale, budget: dict[str, Any], further: str) -> Out
             data = RegexPairs("listener", epoch=epoch, seed=job.seed + 1, regexes=space, most=size["spec"] + 1)
         else:
             some = Random(job.seed * 1_000 + number).choices(space, k=size["targets"])
-            play = SelfPlay(listener.eval(), literal, roles["speaker"].eval(), space, size["samples"], number << 20)
+            begin = (1_000 * job.seed + number) << 20
+            play = SelfPlay(listener.eval(), literal, roles["speaker"].eval(), space, size["samples"], begin)
             drawn = Random(job.seed * 1_000 + number + 500)
             for target in some:
                 spec = (
@@ -155,7 +161,7 @@ def contend(job: Job, scale: Scale, budget: dict[str, Any], further: str) -> Out
                 made.append(Pair(target, spec))
             data = RegexPairs("listener", pairs=made)
         facts[f"round {number + 1}, steps"] = learn(
-            listener, data, job, FURTHER / size["rounds"], f"round {number + 1}", budget
+            listener, data, job, FURTHER / size["rounds"], f"round {number + 1}", budget, number + 1
         )
         job.progress((number + 1) / size["rounds"])
     return Outcome({"success": with_count(np.array(success(listener.eval(), tests)))}, untrained, facts)

@@ -29,6 +29,7 @@ from phloem.systems.training import fresh, trained
 from phloem.tasks.prequential_regression import FamilyTasks
 
 FEW, MANY, QUERIES = 5, 100, 50
+FITTED = (1e-3, 3e-3, 1e-2, 3e-2)  # learning rates of perceptrons that are fitted alone
 RISKS: dict[str, Callable[[], Objective]] = {"prequential": PrequentialRisk, "train risk": TrainRisk}
 BAYES = bayes(NOISE, 0.5)  # weights and bias have standard deviation 1/2
 
@@ -88,8 +89,21 @@ def measured(risk: Any, test: Points) -> dict[str, np.ndarray]:
 
 
 def fit_alone(job: Job, scale: Scale) -> Outcome:
-    """A perceptron a task, fitted from scratch."""
-    return Outcome(measured(partial(prequential.fitted_risk, seed=job.seed), tests(job, sizes(scale)["tests"])))
+    """A perceptron a task, fitted from scratch, at the rate of FITTED that is best on validation tasks of that size."""
+    validation = FAMILIES["linear"].draw(np.random.default_rng((job.seed, 7)), 100, MANY + QUERIES)
+    rates = {size: best_rate(validation, size, job.seed) for size in (FEW, MANY)}
+    job.progress(0.3)
+
+    def risk(test: Points, size: int) -> np.ndarray:
+        return prequential.fitted_risk(test, size, rate=rates[size], seed=job.seed)
+
+    units = measured(risk, tests(job, sizes(scale)["tests"]))
+    return Outcome(units, facts={f"rate at {size}": rate for size, rate in rates.items()})
+
+
+def best_rate(validation: Points, size: int, seed: int) -> float:
+    """The one of FITTED with the least risk after `size` points."""
+    return min(FITTED, key=lambda rate: float(prequential.fitted_risk(validation, size, rate=rate, seed=seed).mean()))
 
 
 def predict_as_bayes(job: Job, scale: Scale) -> Outcome:
@@ -110,7 +124,7 @@ def prequential_icl(scale: Scale) -> Claim:
         for risk in RISKS
     )
     others = (
-        Arm("fitted alone", partial(fit_alone, scale=scale), {"tests": sizes(scale)["tests"]}),
+        Arm("fitted alone", partial(fit_alone, scale=scale), {"tests": sizes(scale)["tests"], "rates": FITTED}),
         Arm("Bayes", partial(predict_as_bayes, scale=scale), {"tests": sizes(scale)["tests"]}),
     )
     lower = Metric(mean, lower_is_better=True)

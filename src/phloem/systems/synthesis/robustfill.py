@@ -35,7 +35,7 @@ from phloem.systems.training import fresh, trained
 from phloem.tasks import string_programs
 from phloem.tasks.string_programs import CHARACTER_IDS, TOKENS, VOCABULARY, StringPrograms, StringTask
 
-LONGEST = 24  # tokens of a program
+EXPRESSION = 6  # tokens of the longest: Compose ToCase case GetToken class index
 TEST_SEED = 1_000_003
 AT_ONCE = 10  # tasks that are decoded at once
 RATES = (1e-3, 3e-3)
@@ -107,35 +107,38 @@ def tasks(scale: Scale, noise: int = 0) -> list[StringTask]:
 Decoder = Callable[[Any, Sequence[StringTask]], list[list[Hypothesis]]]
 
 
-def plain(width: int) -> Decoder:
-    """Beam search by probability alone."""
+def plain(width: int, most: int) -> Decoder:
+    """Beam search by probability alone, for programs of at most `most` expressions."""
 
     def decode(net: Any, some: Sequence[StringTask]) -> list[list[Hypothesis]]:
-        return Beam(width, forbid=(START,))(net, string_programs.batch_of(some), length=LONGEST)
+        return Beam(width, forbid=(START,))(net, string_programs.batch_of(some), length=EXPRESSION * most)
 
     return decode
 
 
-def guided(width: int) -> Decoder:
-    """DP-Beam."""
+def guided(width: int, most: int) -> Decoder:
+    """DP-Beam, for programs of at most `most` expressions."""
 
     def decode(net: Any, some: Sequence[StringTask]) -> list[list[Hypothesis]]:
         execution = PartialConcat([each.observed[0] for each in some], [each.observed[1] for each in some])
         search = ExecutionGuidedBeam(width)
-        return search(net, string_programs.batch_of(some), execution, length=LONGEST)
+        return search(net, string_programs.batch_of(some), execution, length=EXPRESSION * most)
 
     return decode
 
 
-def answered(net: Any, test: Sequence[StringTask], decode: Decoder) -> list[Verdict]:
+def answered(
+    net: Any, test: Sequence[StringTask], decode: Decoder, progress: Callable[[float], None] = lambda done: None
+) -> list[Verdict]:
     """The verdict on the answer to each task."""
-    verdicts = []
+    verdicts: list[Verdict] = []
     for some in string_programs.batches(test, AT_ONCE):
         for each, hypotheses in zip(some, decode(net, some), strict=True):
             programs = [found for found in map(_program, hypotheses) if found is not None]
             answer = first_consistent(programs, lambda program, text: run(program, (text,)), each.observed)
             give = None if answer is None else partial(_run, answer)
             verdicts.append(judge(give, (each.inputs[: len(each.shown)], each.outputs[: len(each.shown)]), each.held))
+        progress(len(verdicts) / len(test))
     return verdicts
 
 
@@ -150,9 +153,9 @@ def _program(hypothesis: Hypothesis) -> Program | None:
         return None
 
 
-def induced(net: Any, test: Sequence[StringTask]) -> list[Verdict]:
+def induced(net: Any, test: Sequence[StringTask], progress: Callable[[float], None]) -> list[Verdict]:
     """The induction network's outputs for each held-out input, greedily written."""
-    verdicts = []
+    verdicts: list[Verdict] = []
     for each in test:
         rows = [
             each._replace(inputs=(*each.observed[0], text), outputs=(*each.observed[1], output))
@@ -162,6 +165,7 @@ def induced(net: Any, test: Sequence[StringTask]) -> list[Verdict]:
         written = ["".join(CHARACTERS.get(c, "\0") for c in best[0].value) for best in found]
         right = [text == output for text, output in zip(written, each.held[1], strict=True)]
         verdicts.append(Verdict(True, all(right), sum(right) / len(right)))
+        progress(len(verdicts) / len(test))
     return verdicts
 
 
@@ -181,14 +185,14 @@ def contend(
     net, facts = model(job, scale, budget, contender)
     test = tasks(scale)
     if contender.get("induction"):
-        return Outcome(measured(induced(net, test)), {}, dict(facts))
-    decode = guided(width) if decoder == "dp" else plain(width)
+        return Outcome(measured(induced(net, test, job.progress)), {}, dict(facts))
+    decode = (guided if decoder == "dp" else plain)(width, sizes(scale)["most"])
     untrained: dict[str, float] = {}
     if scale.smoke:
         blank = fresh(lambda: RobustFill(VOCABULARY, TOKENS, embedding=24, width=48), job.seed).eval()
         of_none = measured(answered(blank, test, decode))
         untrained = {name: float(units[:, 0].mean()) for name, units in of_none.items()}
-    return Outcome(measured(answered(net, test, decode)), untrained, dict(facts))
+    return Outcome(measured(answered(net, test, decode, job.progress)), untrained, dict(facts))
 
 
 def under_noise(job: Job, scale: Scale, budget: dict[str, Any], noise: int, counts: float) -> Outcome:
@@ -196,7 +200,9 @@ def under_noise(job: Job, scale: Scale, budget: dict[str, Any], noise: int, coun
     it, the same programs and inputs in both."""
     net, facts = model(job, scale, budget, {"noise": noise} if noise else {})
     clean, noisy = (
-        np.array([each.generalises for each in answered(net, tasks(scale, errors), plain(50))], float)
+        np.array(
+            [each.generalises for each in answered(net, tasks(scale, errors), plain(50, sizes(scale)["most"]))], float
+        )
         for errors in (0, 1)
     )
     return Outcome({"lost to noise": with_count(counts * (clean - noisy))}, {}, dict(facts))

@@ -26,6 +26,7 @@ from phloem.systems.claims import ACCURACY, Arm, Claim, Clause, Job, Outcome, Sc
 from phloem.systems.registry import system
 from phloem.systems.training import Splits, compiled, fresh, trained
 from phloem.tasks import translation
+from phloem.tasks.compositional import held_out
 
 ASKED = ("simple", "turn left", "length", "jump")  # from the easiest to the hardest, as the paper found them
 WORDS = 200  # more units than the two languages have words: every word is one
@@ -60,7 +61,8 @@ def make(sizes: ScanModel, view: PairView) -> Seq2Seq:
 
 
 def pairs(name: str, longest: int) -> dict[str, list[Pair]]:
-    """A split as texts: "train", "validation" (from the training part, and not trained on) and "test"."""
+    """A split as texts: "train", "validation" (from the training part, and not trained on; never the verb that the
+    split shows alone) and "test"."""
     rng = np.random.default_rng(0)
 
     def part(which: str) -> list[Pair]:
@@ -68,7 +70,7 @@ def pairs(name: str, longest: int) -> dict[str, list[Pair]]:
         return [(chosen[i].words, " ".join(chosen[i].actions)) for i in rng.permutation(len(chosen))]
 
     training, test = part("train"), part("test")
-    held = set(list(dict.fromkeys(training))[:VALIDATION])
+    held = held_out(training, VALIDATION, needed={pair for pair in training if pair[0] == name})
     return {
         "train": [pair for pair in training if pair not in held],
         "validation": sorted(held),
@@ -87,7 +89,7 @@ def train_on(job: Job, name: str, sizes: ScanModel, budget: dict[str, Any]) -> O
     test part."""
     texts = pairs(name, sizes.longest)
     splits: Splits = {split: partial(list, chosen) for split, chosen in texts.items()}
-    view, data = compiled(PairView(WORDS), splits, job.shared, [name, sizes.longest])
+    view, data = compiled(PairView(WORDS), splits, job.shared, [name, sizes.longest, len(texts["train"])])
     settings = TrainingSettings(
         seed=job.seed,
         **budget,

@@ -36,6 +36,7 @@ FEW = Kinds(
     unary={name: UNARY[name] for name in ("pow2", "exp", "sin", "cos", "ln")},
 )
 TEST_SEED = 54_000_001
+PART = 500  # questions
 
 
 @dataclass(frozen=True)
@@ -64,25 +65,33 @@ def kinds_of(sizes: Sizes) -> Kinds:
     return FEW if sizes.operators <= LAPTOP.operators else Kinds(signed=True)
 
 
-def questions(shared: Any, sizes: Sizes, way: Way, count: int, seed: int) -> list[Units]:
-    """Made once and kept as JSON, the same for all seeds of training."""
-    about = json.dumps([kinds_of(sizes), sizes.operators, way, count, seed])
-    file = shared / f"{hashlib.sha256(about.encode()).hexdigest()[:16]}.json"
-    if file.is_file():
-        return [Units(tuple(asked), tuple(answer)) for asked, answer in json.loads(file.read_text())]
-    maker = Maker(np.random.default_rng(seed), kinds_of(sizes), sizes.operators)
-    found = maker.many(getattr(maker, way), count)
-    shared.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(found))
-    return found
+def questions(job: Job, sizes: Sizes, way: Way, count: int, seed: int) -> list[Units]:
+    """Different questions, `count` less what its parts repeat; the same for all seeds of training.
+
+    Made once, in parts of PART, each of which is kept as JSON: what is stopped goes on with the next one."""
+    found: dict[tuple[str, ...], Units] = {}
+    for part, first in enumerate(range(0, count, PART)):
+        about = json.dumps([kinds_of(sizes), sizes.operators, way, min(PART, count - first), seed, part])
+        file = job.shared / f"{hashlib.sha256(about.encode()).hexdigest()[:16]}.json"
+        if not file.is_file():
+            job.progress(first / count)
+            maker = Maker(np.random.default_rng((seed, part)), kinds_of(sizes), sizes.operators)
+            made = maker.many(getattr(maker, way), min(PART, count - first))
+            job.shared.mkdir(parents=True, exist_ok=True)
+            beside = file.with_suffix(".part")
+            beside.write_text(json.dumps(made))
+            beside.rename(file)
+        for asked, answer in json.loads(file.read_text()):
+            found.setdefault(tuple(asked), Units(tuple(asked), tuple(answer)))
+    return list(found.values())
 
 
 def sets(job: Job, sizes: Sizes) -> tuple[list[Units], list[Units], list[Units]]:
     """Training, BWD tests and FWD tests; training has none of the tests' questions."""
-    backward = questions(job.shared, sizes, "backward", sizes.tests, TEST_SEED)
-    forward = questions(job.shared, sizes, "forward", sizes.tests, TEST_SEED)
+    backward = questions(job, sizes, "backward", sizes.tests, TEST_SEED)
+    forward = questions(job, sizes, "forward", sizes.tests, TEST_SEED)
     asked = {units.asked for units in [*backward, *forward]}
-    drawn = questions(job.shared, sizes, "backward", sizes.pairs, 0)
+    drawn = questions(job, sizes, "backward", sizes.pairs, 0)
     return [units for units in drawn if units.asked not in asked], backward, forward
 
 

@@ -45,7 +45,7 @@ def solved(model: EditPolicy, domain: Domain, data: EditExamples, targets: Targe
         wanted = domain.draw(domain.sample(rng))
         search = best_of if targets == "whole program" else beam_search
         found.append(search(model, data.codes, wanted, seed=number, most=EXPANSIONS).program is not None)
-        job.progress((number + 1) / IMAGES)
+        job.progress(0.5 + 0.5 * (number + 1) / IMAGES)
     return np.array(found, float)
 
 
@@ -62,7 +62,14 @@ def learn(job: Job, scale: Scale, budget: dict[str, Any], targets: Targets) -> O
     )
     untrained = hits(fresh(make, job.seed).eval(), held_out, 100)
     model = fresh(make, job.seed)
-    history = train(model, data, EditLikelihood(), settings, folder=job.folder / "training")
+    history = train(
+        model,
+        data,
+        EditLikelihood(),
+        settings,
+        folder=job.folder / "training",
+        progress=lambda done: job.progress(done.fraction / (1 if scale.smoke else 2)),
+    )
     known = hits(model, held_out, 100)
     units = {"tokens": with_count(known)}
     if not scale.smoke:

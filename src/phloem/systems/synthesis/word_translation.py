@@ -1,7 +1,7 @@
-"""What the rows that translate questions into programs have in common: word by word, with an attentive LSTM.
+"""What the rows that translate questions into programs have in common: word by word, mostly with an attentive LSTM.
 
-Bahdanau and Luong's family of models, as `phloem.nn.models.seq2seq` has it, over whole words; the weights with the
-lowest perplexity on held pairs are kept; greedy decoding.
+Bahdanau and Luong's family of models, as `phloem.nn.models.seq2seq` has it (or another that its sizes make), over whole
+words; the weights with the lowest perplexity on held pairs are kept; greedy decoding.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
+from torch import nn
 
 from phloem.decode.beam import Beam
 from phloem.learn.objectives.sequence_cross_entropy import SequenceCrossEntropy
@@ -25,9 +26,22 @@ from phloem.systems.training import Splits, compiled, fresh, trained
 from phloem.tasks import translation
 
 
+class Sizes(Protocol):
+    """A model and its training."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def learning_rate(self) -> float: ...
+
+    def make(self, view: WordPairs) -> nn.Module:
+        """The model with fresh weights."""
+
+
 @dataclass(frozen=True)
 class Translator:
-    """Sizes and training."""
+    """An LSTM with attention: sizes and training."""
 
     embedding: int = 64
     width: int = 128
@@ -35,6 +49,17 @@ class Translator:
     dropout: float = 0.2
     batch_size: int = 32
     learning_rate: float = 1e-3
+
+    def make(self, view: WordPairs) -> Seq2Seq:
+        """The model with fresh weights."""
+        return Seq2Seq(
+            view.source.get_vocab_size(),
+            view.target.get_vocab_size(),
+            embedding=self.embedding,
+            width=self.width,
+            layers=self.layers,
+            dropout=self.dropout,
+        )
 
 
 class Learned(NamedTuple):
@@ -46,19 +71,8 @@ class Learned(NamedTuple):
     facts: dict[str, Any]
 
 
-def make(sizes: Translator, view: WordPairs) -> Seq2Seq:
-    return Seq2Seq(
-        view.source.get_vocab_size(),
-        view.target.get_vocab_size(),
-        embedding=sizes.embedding,
-        width=sizes.width,
-        layers=sizes.layers,
-        dropout=sizes.dropout,
-    )
-
-
 def learned(
-    job: Job, pairs: Mapping[str, Sequence[Pair]], sizes: Translator, budget: Mapping[str, Any], key: Any
+    job: Job, pairs: Mapping[str, Sequence[Pair]], sizes: Sizes, budget: Mapping[str, Any], key: Any
 ) -> Learned:
     """Train on the pairs of "train", chosen by those of "validation"; `key` tells these pairs from any other."""
     splits: Splits = {split: partial(list, pairs[split]) for split in ("train", "validation")}
@@ -72,7 +86,7 @@ def learned(
         metric="-perplexity",
     )
     model, facts = trained(
-        partial(make, sizes, view),
+        partial(sizes.make, view),
         data["train"],
         SequenceCrossEntropy(),
         settings,
@@ -80,7 +94,7 @@ def learned(
         evaluate=lambda net: translation.perplexity(net, data["validation"]),
     )
     facts["words"] = [view.source.get_vocab_size(), view.target.get_vocab_size()]
-    return Learned(model, fresh(partial(make, sizes, view), job.seed), view, facts)
+    return Learned(model, fresh(partial(sizes.make, view), job.seed), view, facts)
 
 
 def translated(model: Any, view: WordPairs, sources: Sequence[str], length: int) -> list[str]:

@@ -1,15 +1,15 @@
 """AST-Probe: how much of the syntax tree can be read off each layer of an encoder, by a linear probe.
 
-The control is the same encoder with its trained table of units under layers that were never trained. Every layer and
-every model has the same budget; the layer is chosen on validation programs. A probe sees 2,000 programs ten times, a
-hundredth of the published steps, so its steps are smaller (8 programs) and longer (3e-3 along a cosine) than the
-published ones (32; 1e-3, a tenth after each epoch without progress).
+The control is the same encoder with what it trained in front of its first layer, under layers that were never trained.
+Every layer and every model has the same budget; the layer is chosen on validation programs. A probe sees 2,000 programs
+ten times, a hundredth of the published steps, so its steps are smaller (8 programs) and longer (3e-3 along a cosine)
+than the published ones (32; 1e-3, a tenth after each epoch without progress).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ F1 = Metric(bootstrap.mean)
 Programs = dict[str, list[Example]]
 
 
+@lru_cache(maxsize=1)
 def material(scale: Scale) -> tuple[list[Example], Programs]:
     """Functions to pretrain on, and others to probe; test programs are of other projects than all that is trained."""
     if scale.smoke:
@@ -68,27 +69,26 @@ def material(scale: Scale) -> tuple[list[Example], Programs]:
     return own[:TRAINED_ON], {"train": own[TRAINED_ON:], **probed}
 
 
-def probed(model: Roberta, units: BytePairs, examples: Sequence[Example], layer: int, most: int) -> list[Probed]:
-    """The first `most` programs with a tree that the model can read, with their vectors at a layer."""
-    found: list[Probed] = []
+def probed(model: Roberta, units: BytePairs, examples: Sequence[Example], most: int) -> list[list[Probed]]:
+    """By layer the first `most` programs with a tree that the model can read, with their vectors."""
+    found: list[list[Probed]] = [[] for _ in range(model.config.layers + 1)]
     for example in examples:
-        if len(found) == most:
+        if len(found[0]) == most:
             break
         tokens, tree = token_texts(example), syntax_tree(example)
         if tree is None or sum(len(units.encode(" " + token)) for token in tokens) + 2 > model.config.places:
             continue
-        found.append(Probed(token_vectors(model, units, tokens, layer), to_distances(tree)))
+        distances = to_distances(tree)
+        for layer, vectors in zip(found, token_vectors(model, units, tokens), strict=True):
+            layer.append(Probed(vectors, distances))
     return found
 
 
 def probe_layer(
-    model: Roberta, units: BytePairs, programs: Programs, layer: int, dimensions: int, job: Job, smoke: bool
-) -> tuple[AstProbe, dict[str, ProbedPrograms], float]:
-    """A trained probe of a layer, its data, and its loss on the validation programs."""
-    counts = SMOKE_COUNTS if smoke else COUNTS
-    many = {split: probed(model, units, examples, layer, counts[split]) for split, examples in programs.items()}
-    labels = Labels.of([one.distances for one in many["train"]])
-    data = {split: ProbedPrograms(own, labels) for split, own in many.items()}
+    data: dict[str, ProbedPrograms], width: int, dimensions: int, job: Job, name: str, smoke: bool
+) -> tuple[AstProbe, float]:
+    """A trained probe of a layer's data, and its loss on the validation programs."""
+    labels = data["train"].labels
     settings = TrainingSettings(
         seed=job.seed,
         epochs=20 if smoke else 10,
@@ -100,14 +100,14 @@ def probe_layer(
         clip=None,
     )
     probe, facts = trained(
-        partial(AstProbe, model.width, dimensions, labels),
+        partial(AstProbe, width, dimensions, labels),
         data["train"],
         ProbeObjective(),
         settings,
-        job._replace(folder=job.folder / f"layer-{layer}-{dimensions}", progress=lambda done: None),
+        job._replace(folder=job.folder / f"{name}-{dimensions}", progress=lambda done: None),
         evaluate=lambda net: {"loss": _loss(net, data["validation"])},
     )
-    return probe, data, float(facts["validation"])
+    return probe, float(facts["validation"])
 
 
 @torch.no_grad()
@@ -117,38 +117,49 @@ def _loss(probe: Any, data: ProbedPrograms) -> float:
     return float(np.mean([float(task_loss(probe, batch)) for batch in batches]))
 
 
+def untrained_layers(model: Roberta, units: BytePairs, sizes: dict[str, Any], seed: int) -> Roberta:
+    """The control: layers that were never trained over all that goes into the first one of `model`."""
+    control = random_encoder(units, sizes, seed)
+    kept = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("blocks.")}
+    control.load_state_dict(control.state_dict() | kept)
+    return control
+
+
 def run(job: Job, *, scale: Scale, budget: dict[str, Any], structure: bool, layers_trained: bool) -> Outcome:
     """Pretrain, probe every layer, and measure the one that is best on validation; then subspaces of it."""
     functions, programs = material(scale)
     sizes = SMALL if scale.smoke else LARGER
     units = learn_units(functions[:4000], size=1024 if scale.smoke else 8192)
-    model, facts = pretrained(functions, units, job, sizes=sizes, budget=budget, structure=structure)
+    own = job._replace(progress=lambda done: job.progress(0.5 * done))
+    model, facts = pretrained(functions, units, own, sizes=sizes, budget=budget, structure=structure)
     if not layers_trained:
-        control = random_encoder(units, sizes, job.seed + 1)
-        control.table.load_state_dict(model.table.state_dict())
-        model = control
+        model = untrained_layers(model, units, sizes, job.seed + 1)
     full = sizes["width"] // 3  # of as many dimensions as the width B could only turn
     layers = range(1, sizes["layers"] + 1) if scale.smoke else range(sizes["layers"] + 1)
+    counts = SMOKE_COUNTS if scale.smoke else COUNTS
+    read = {split: probed(model, units, examples, counts[split]) for split, examples in programs.items()}
+    labels = Labels.of([one.distances for one in read["train"][0]])
+    every = {layer: {split: ProbedPrograms(many[layer], labels) for split, many in read.items()} for layer in layers}
     found = {}
-    for layer in layers:
-        found[layer] = probe_layer(model, units, programs, layer, full, job, scale.smoke)
-        job.progress(0.5 + 0.4 * (layer + 1) / (sizes["layers"] + 1))
-    best = min(found, key=lambda layer: found[layer][2])
+    for layer, data in every.items():
+        found[layer] = probe_layer(data, model.width, full, job, f"layer-{layer}", scale.smoke)
+        job.progress(0.5 + 0.3 * (layer + 1) / (sizes["layers"] + 1))
+    best = min(found, key=lambda layer: found[layer][1])
     profile = {
-        layer: round(float(tree_scores(probe, data["test"]).mean()), 4) for layer, (probe, data, _) in found.items()
+        layer: round(float(tree_scores(probe, every[layer]["test"]).mean()), 4) for layer, (probe, _) in found.items()
     }
-    probe, data, _ = found[best]
+    probe, data = found[best][0], every[best]
     scores = tree_scores(probe, data["test"])
     facts |= {"layer": best, "profile": profile, "skew": round(probe.skew(), 4), "programs": len(scores)}
     facts["membership"] = round(float(tree_scores(probe, data["test"], clipped=False).mean()), 4)
     if not scale.smoke:
         facts["dimensions"] = {
-            dimensions: round(float(tree_scores(one[0], one[1]["test"]).mean()), 4)
+            dimensions: round(float(tree_scores(one, data["test"]).mean()), 4)
             for dimensions in DIMENSIONS
-            for one in [probe_layer(model, units, programs, best, dimensions, job, False)]
+            for one, _ in [probe_layer(data, model.width, dimensions, job, f"layer-{best}", False)]
         }
     torch.manual_seed(job.seed)
-    untrained = AstProbe(model.width, full, data["train"].labels)
+    untrained = AstProbe(model.width, full, labels)
     return Outcome(
         {"F1": bootstrap.with_count(scores)}, {"F1": float(tree_scores(untrained, data["test"]).mean())}, facts
     )
@@ -175,7 +186,7 @@ def ast_probe(scale: Scale) -> Claim:
         clauses=CLAUSES,
         floor=Clause("a tree is in the vectors", "F1", "masked units", None, 0.4),
         budget=budget,
-        data={"programs": "generated" if scale.smoke else "mined Python functions", **COUNTS},
+        data={"programs": "generated" if scale.smoke else "mined Python functions", **COUNTS, **scale.corpus()},
         launch="phloem reproduce ast-probe --scale paper --data SHARDS",
     )
 

@@ -149,13 +149,14 @@ def run_arm(
         outcome.untrained["mrr"] = float(ACCURACY.of(ranked(model.eval(), test, scale).sum(axis=0)))
     tuning = replace(settings, learning_rate=5e-4, **(shortened(settings, FINE_TUNING) if not whole else {}))
     fine = PairUnits.of(units, pairs[: FINE_TUNED_ON[scale.name]], most, most // 4)
+    begun = PRETRAINING if pretrain else 0.0
     history = train(
         model,
         fine,
         Matching(),
         tuning,
         folder=job.folder / "fine-tuning",
-        progress=lambda done: job.progress(1 - FINE_TUNING + done.fraction * FINE_TUNING),
+        progress=lambda done: job.progress(begun + done.fraction * (1 - begun)),
     )
     facts |= {"fine_tuning_steps": history.step, "fine_tuning_seconds": round(history.seconds, 1)}
     outcome.units["mrr"] = ranked(model, test, scale)
@@ -220,7 +221,7 @@ def codebert(scale: Scale) -> Claim:
         clauses=CLAUSES,
         floor=Clause("units are predicted from both sides", "cloze", "mlm + rtd", None, 0.3),
         budget=budget,
-        data={"pairs": "generated methods" if scale.smoke else "mined Python"},
+        data={"pairs": "generated methods" if scale.smoke else "mined Python", **scale.corpus()},
         launch="phloem reproduce codebert --scale paper --data SHARDS",
     )
 

@@ -167,8 +167,8 @@ def predicted(
 
 def figures(
     model: PrefixModeTransformer, known: Programs, sizes: Sizes, most: int | None = None
-) -> dict[str, np.ndarray]:
-    """Addends on single lines and on programs of templates never seen."""
+) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
+    """Addends on single lines and on programs of templates never seen; and of the latter `by_length`."""
     single, held = known.single[:most], known.held[:most]
     lines = predicted(model, known, single, sizes, min(sizes.target, 56))
     rows = [count(one.segments, given) for one, given in zip(single, lines, strict=True)]
@@ -177,7 +177,7 @@ def figures(
     traces = predicted(model, known, held, sizes, sizes.target - 1)
     told = addends([count(one.segments, given) for one, given in zip(held, traces, strict=True)])
     ones = np.ones((len(told), 1))
-    return {
+    measured = {
         "single line": exact,
         "identifiers of a line": names,
         "trace": np.concatenate([told[:, 2:3], ones], axis=1),
@@ -185,13 +185,14 @@ def figures(
         "line F1": told[:, 3:6],
         "identifier F1": told[:, 6:9],
     }
+    return measured, by_length(held, told[:, 2])
 
 
 def train_executor(job: Job, budget: dict[str, Any], sizes: Sizes, stages: tuple[Stage, ...], weight: float) -> Outcome:
     """Train through the stages and trace the test's programs."""
     known = programs_of(budget["programs"], budget["tested"], budget["below"], sizes.units)
     model = fresh(lambda: small_model(known.units, sizes), job.seed)
-    untrained = figures(model, known, sizes, 20)
+    untrained, _ = figures(model, known, sizes, 20)
     facts: dict[str, Any] = {"parameters": sum(each.numel() for each in model.parameters())}
     done = 0.0
     for number, stage in enumerate(stages):
@@ -203,21 +204,16 @@ def train_executor(job: Job, budget: dict[str, Any], sizes: Sizes, stages: tuple
             model, items, tasks, job, f"stage-{number + 1}", sizes=sizes, budget={"epochs": 1}, part=part
         )
         done += stage.share
-    measured = figures(model, known, sizes)
+    measured, lengths = figures(model, known, sizes)
     before = {name: float(METRICS[name].of(rows.sum(axis=0))) for name, rows in untrained.items()}
-    return Outcome(measured, before, {**facts, "by length": by_length(model, known, sizes)})
+    return Outcome(measured, before, {**facts, "by length": lengths})
 
 
-def by_length(model: PrefixModeTransformer, known: Programs, sizes: Sizes) -> dict[str, list[float]]:
-    """Of the test's programs by the number of steps, up to 4, up to 8 and longer: share traced right, and how many."""
-    traces = predicted(model, known, known.held, sizes, sizes.target - 1)
+def by_length(programs: Sequence[Traced], right: Float[np.ndarray, " programs"]) -> dict[str, list[float]]:
+    """By the number of steps, up to 4, up to 8 and longer: the share of programs traced right, and how many."""
     found: dict[str, list[float]] = {}
     for name, low, high in (("1-4", 1, 4), ("5-8", 5, 8), ("9-", 9, 10_000)):
-        rows = [
-            count(one.segments, given).trace
-            for one, given in zip(known.held, traces, strict=True)
-            if low <= len(one.segments) <= high
-        ]
+        rows = [hit for one, hit in zip(programs, right.tolist(), strict=True) if low <= len(one.segments) <= high]
         found[name] = [round(float(np.mean(rows)), 4) if rows else 0.0, len(rows)]
     return found
 

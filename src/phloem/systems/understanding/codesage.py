@@ -7,9 +7,9 @@ the second learns pairs of documentation and code with weighted negatives, the c
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -24,13 +24,12 @@ from phloem.languages import by_name
 from phloem.learn.objectives.base import Loss
 from phloem.learn.objectives.bimodal_contrastive import BimodalContrastive
 from phloem.learn.objectives.masked_identifiers import hidden_identifiers, made_names, masked
-from phloem.learn.objectives.masked_units import hidden_units
 from phloem.learn.settings import TrainingSettings
 from phloem.learn.trainer import train
 from phloem.nn.models.mean_bi_encoder import MeanBiEncoder
 from phloem.nn.models.text_encoder import TextEncoder
 from phloem.represent.body_only import body_only
-from phloem.represent.byte_pairs import END, MASK, PAD, BytePairs
+from phloem.represent.byte_pairs import END, MASK, PAD, SPECIALS, BytePairs
 from phloem.represent.identifier_occurrences import MarkedTokens, marked_tokens
 from phloem.systems.claims import ACCURACY, Arm, Claim, Clause, Job, Outcome, Scale
 from phloem.systems.registry import system
@@ -90,11 +89,22 @@ class Corruptions:
             original[row, : len(ids)], chosen[row, : len(ids)] = ids, hidden
         tokens = torch.from_numpy(masked(original, chosen, MASK))
         if not self.full:
-            torch.manual_seed(int(rng.integers(1 << 31)))
             units = torch.tensor([not by_names for _, _, by_names in rows])[:, None]
-            replaced = hidden_units(torch.from_numpy(original), torch.from_numpy(chosen), self.size)
-            tokens = torch.where(units, replaced, tokens)
+            tokens = torch.where(units, torch.from_numpy(replaced(original, chosen, self.size, rng)), tokens)
         return Hidden(tokens, lengths, torch.from_numpy(chosen), torch.from_numpy(original))
+
+
+def replaced(
+    original: Int64[np.ndarray, "batch time"],
+    chosen: Bool[np.ndarray, "batch time"],
+    size: int,
+    rng: np.random.Generator,
+) -> Int64[np.ndarray, "batch time"]:
+    """The units with the chosen ones hidden as BERT does: 80% by masks, 10% by any unit, 10% left. Batches are made in
+    a thread of their own, so that torch's generator is not theirs to draw from."""
+    draw, other = rng.random(original.shape), rng.integers(len(SPECIALS), size, original.shape)
+    corrupted = np.where(chosen & (draw < 0.8), MASK, original)
+    return np.where(chosen & (draw >= 0.8) & (draw < 0.9), other, corrupted)
 
 
 class Denoising:
@@ -117,6 +127,7 @@ class World:
         self.test = _with_bodies(search_pairs.functions(scale, "test", 2000))
         texts = (f"{search_pairs.sentence(one)}\n{search_pairs.code(one, named=True)}" for one in self.train)
         self.units = BytePairs.fit(texts, self.sizes["units"], sentinels=0)
+        self._paired: dict[tuple[str, bool], PairUnits] = {}
         shape = {name: self.sizes[name] for name in ("width", "layers", "heads", "inner")}
         self.make = partial(TextEncoder, self.units.size, most=self.sizes["most"], **shape)
 
@@ -131,12 +142,20 @@ class World:
             names.append(made_names(tree, language))
         return Corruptions(codes, names, self.units.size, full=full)
 
-    def pairs(self, some: list[DocumentedCode], *, body: bool) -> PairUnits:
-        """Sentences with the code's body without returns, or with the whole code."""
-        most = self.sizes["most"]
-        texts = [self.units.encode(search_pairs.sentence(one))[: most // 2] for one in some]
-        bodies = (_body(one) if body else search_pairs.code(one, named=True) for one in some)
-        return PairUnits(texts, [self.units.encode(text)[:most] for text in bodies])
+    def pairs(self, split: Literal["train", "test"], *, body: bool) -> PairUnits:
+        """Sentences with the code's body without returns, or with the whole code; made once for all runs."""
+        if (split, body) not in self._paired:
+            some, most = self.train if split == "train" else self.test, self.sizes["most"]
+            texts = [self.units.encode(search_pairs.sentence(one))[: most // 2] for one in some]
+            bodies = (_body(one) if body else search_pairs.code(one, named=True) for one in some)
+            self._paired[split, body] = PairUnits(texts, [self.units.encode(text)[:most] for text in bodies])
+        return self._paired[split, body]
+
+
+@lru_cache(maxsize=1)
+def world_of(scale: Scale) -> World:
+    """Made once for all runs."""
+    return World(scale)
 
 
 def _with_bodies(some: list[DocumentedCode]) -> list[DocumentedCode]:
@@ -150,11 +169,18 @@ def _body(one: DocumentedCode) -> str:
 
 def first_stage(world: World, settings: TrainingSettings, job: Job, *, full: bool) -> dict[str, Tensor]:
     """The weights of an encoder that learned to fill in; made once for all arms of a seed."""
-    key = crc32(repr((world.sizes, settings, full)).encode())
+    key = crc32(repr((world.sizes, settings, full, world.units.state())).encode())
     file = job.shared / f"stage-{key:08x}.safetensors"
     if not file.exists():
         model = fresh(world.make, job.seed)
-        train(model, world.corruptions(full=full), Denoising(), settings, folder=_folder(job, f"stage-{key:08x}"))
+        train(
+            model,
+            world.corruptions(full=full),
+            Denoising(),
+            settings,
+            folder=_folder(job, f"stage-{key:08x}"),
+            progress=lambda done: job.progress(STAGE * done.fraction),
+        )
         save_file(model.state_dict(), file.with_suffix(".part"))
         file.with_suffix(".part").rename(file)
     return load_file(file)
@@ -177,7 +203,7 @@ def run_arm(
     whole: bool = False,
 ) -> Outcome:
     """Train both stages, or the second alone for its share or for the `whole` budget, and rank the test pairs."""
-    world = World(scale)
+    world = world_of(scale)
     settings = TrainingSettings(
         seed=job.seed, **budget, batch_size=32, learning_rate=2e-3, schedule="cosine", warmup_steps=20, clip=1.0
     )
@@ -187,13 +213,14 @@ def run_arm(
     untrained = ranked(model.eval(), world, body=True)
     if stages == 2:
         encoder.load_state_dict(first_stage(world, share, job, full=full))
+    begun = STAGE if stages == 2 else 0.0
     history = train(
         model,
-        world.pairs(world.train, body=True),
+        world.pairs("train", body=True),
         BimodalContrastive(weighting=weighting),
         settings if whole else share,
         folder=job.folder / "contrast",
-        progress=lambda done: job.progress(done.fraction),
+        progress=lambda done: job.progress(begun + (1 - begun) * done.fraction),
     )
     units = {"mrr": ranked(model, world, body=True), "mrr_named": ranked(model, world, body=False)}
     facts = {"steps": history.step, "training_seconds": round(history.seconds, 1)}
@@ -203,7 +230,7 @@ def run_arm(
 @torch.inference_mode()
 def ranked(model: MeanBiEncoder, world: World, *, body: bool) -> np.ndarray:
     """Reciprocal ranks of the test queries."""
-    data = world.pairs(world.test, body=body)
+    data = world.pairs("test", body=body)
     queries, others = TESTED[world.scale.name]
 
     def vectors(rows: list[list[int]]) -> np.ndarray:
@@ -262,7 +289,7 @@ def codesage(scale: Scale) -> Claim:
         clauses=CLAUSES,
         floor=Clause("bodies are found by their sentences", "mrr", "two stages", None, 0.6),
         budget=budget,
-        data={"pairs": "generated methods" if scale.smoke else "mined Python"},
+        data={"pairs": "generated methods" if scale.smoke else "mined Python", **scale.corpus()},
         launch="phloem reproduce codesage --scale paper --data SHARDS",
     )
 

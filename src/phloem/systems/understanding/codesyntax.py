@@ -8,7 +8,8 @@ made on other programs is measured beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,11 +58,17 @@ def programs(examples: Sequence[Example]) -> list[LabelledProgram]:
     return found
 
 
+def asked(smoke: bool) -> tuple[Example, ...]:
+    """The functions that test and validation programs are taken from."""
+    if smoke:
+        return standard_functions(10_000, MODULES)[:300]
+    return standard_functions(100_000)[: 2 * sum(PROGRAMS.values())]
+
+
 @cache
 def evaluated(smoke: bool) -> dict[str, list[LabelledProgram]]:
     """Test and validation programs; of a long one no head can be asked."""
-    examples = standard_functions(10_000, MODULES) if smoke else standard_functions(100_000)
-    found = [one for one in programs(examples[: 300 if smoke else 2 * sum(PROGRAMS.values())]) if len(one.tokens) < 250]
+    found = [one for one in programs(asked(smoke)) if len(one.tokens) < 250]
     test = found[: 100 if smoke else PROGRAMS["test"]]
     return {"test": test, "validation": found[len(test) : len(test) + PROGRAMS["validation"]]}
 
@@ -76,9 +83,26 @@ def relations(many: Sequence[LabelledProgram]) -> list[str]:
     return sorted(name for name in wanted if name == CHILDREN or name.partition(":")[0] in AVERAGED)
 
 
-def outcome(on_test: Found, by_validation: Found, facts: dict[str, Any], smoke: bool) -> Outcome:
+@lru_cache(maxsize=1)
+def vocabulary(folder: Path) -> BytePairs:
+    """The units of all encoders."""
+    return learn_units(training_functions(folder)[:4000], size=8192)
+
+
+@lru_cache(maxsize=1)
+def readable(scale: Scale) -> dict[str, list[LabelledProgram]]:
+    """The programs that every contender is asked about: those that the encoders can read. Raises PhloemError."""
+    if scale.smoke:
+        return evaluated(True)
+    if scale.data is None:
+        raise PhloemError("codesyntax needs --data: mined Python shards to train its encoders on (`phloem mine`)")
+    units = vocabulary(scale.data)
+    return {split: [one for one in many if fits(units, one)] for split, many in evaluated(False).items()}
+
+
+def outcome(on_test: Found, by_validation: Found, facts: dict[str, Any], scale: Scale) -> Outcome:
     """Relations are the units: each counts alike."""
-    names = relations(evaluated(smoke)["test"])
+    names = relations(readable(scale)["test"])
     units = {}
     for metric, found in (("top 1", on_test), ("top 1, chosen on validation", by_validation)):
         units[metric] = np.array([[found[name][0] if name in found else 0.0, 1.0] for name in names])
@@ -87,14 +111,15 @@ def outcome(on_test: Found, by_validation: Found, facts: dict[str, Any], smoke: 
         k: round(float(np.mean([on_test[name][k - 1] for name in names])), 4) for k in (1, 3, 10, MOST)
     }
     facts["relations"] = {name: round(float(on_test[name][0]), 4) for name in names}
-    return Outcome(units, {"top 1": blind(smoke)}, facts)
+    facts["programs"] = len(readable(scale)["test"])
+    return Outcome(units, {"top 1": blind(readable(scale)["test"])}, facts)
 
 
-def blind(smoke: bool) -> float:
+def blind(test: Sequence[LabelledProgram]) -> float:
     """What ranking all tokens alike finds, the first ones first."""
-    names = relations(evaluated(smoke)["test"])
+    names = relations(test)
     hits: dict[str, list[bool]] = {}
-    for program in evaluated(smoke)["test"]:
+    for program in test:
         for edge in program.edges:
             hits.setdefault(edge.relation, []).append(edge.first == 0)
     return float(np.mean([np.mean(hits[name]) for name in names]))
@@ -102,34 +127,38 @@ def blind(smoke: bool) -> float:
 
 def guesses(job: Job, *, scale: Scale) -> Outcome:
     """Distances and keywords."""
-    test, validation = (evaluated(scale.smoke)[split] for split in ("test", "validation"))
+    test, validation = (readable(scale)[split] for split in ("test", "validation"))
     offsets, words = offset_hits(test, READING), keyword_hits(test, READING)
     chosen = [scores(hits(test, READING), MOST, hits(validation, READING)) for hits in (offset_hits, keyword_hits)]
     parts = {"offset": scores(offsets, MOST), "keyword": scores(words, MOST)}
     names = relations(test)
     facts = {name: round(float(np.mean([part[one][0] for one in names])), 4) for name, part in parts.items()}
-    return outcome(larger(*parts.values()), larger(*chosen), {**facts, "programs": len(test)}, scale.smoke)
+    return outcome(larger(*parts.values()), larger(*chosen), facts, scale)
+
+
+@lru_cache(maxsize=1)
+def training_functions(folder: Path) -> list[Example]:
+    """Mined functions to train encoders on; a corpus that holds Python's library gives none that is asked about."""
+    tested = {example.tree.source for example in asked(False)}
+    return [one for one in mined_functions(folder, "train", TRAINED_ON) if one.tree.source not in tested]
 
 
 def heads(job: Job, *, scale: Scale, budget: dict[str, Any], trained: bool, structure: bool) -> Outcome:
     """Heads of attention of a small encoder."""
-    if scale.data is None:
-        raise PhloemError("codesyntax needs --data: mined Python shards to train its encoders on (`phloem mine`)")
-    functions = mined_functions(scale.data, "train", TRAINED_ON)
-    units = learn_units(functions[:4000], size=8192)
+    many = readable(scale)
+    assert scale.data is not None
+    functions, units = training_functions(scale.data), vocabulary(scale.data)
     facts: dict[str, Any] = {}
     if trained:
         model, facts = pretrained(functions, units, job, sizes=SIZES, budget=budget, structure=structure)
     else:
         model = random_encoder(units, SIZES, job.seed)
-    short = {split: [one for one in many if fits(units, one)] for split, many in evaluated(False).items()}
-    ranks = {split: ranks_by_relation(model, units, many, READING) for split, many in short.items()}
-    names = relations(short["test"])
+    ranks = {split: ranks_by_relation(model, units, own, READING) for split, own in many.items()}
+    names = relations(many["test"])
     best = {name: int(accuracy(ranks["test"][name], 1)[0].argmax()) for name in names}
     facts["best heads"] = {name: f"{head // SIZES['heads']}.{head % SIZES['heads']}" for name, head in best.items()}
-    facts["programs"] = len(short["test"])
     on_test = best_by_relation(ranks["test"], MOST)
-    return outcome(on_test, chosen_by_relation(ranks["validation"], ranks["test"], MOST), facts, scale.smoke)
+    return outcome(on_test, chosen_by_relation(ranks["validation"], ranks["test"], MOST), facts, scale)
 
 
 def fits(units: BytePairs, program: LabelledProgram) -> bool:
@@ -164,7 +193,12 @@ def codesyntax(scale: Scale) -> Claim:
         clauses=CLAUSES,
         floor=Clause("distances and keywords find dependents", "top 1", "offset and keyword", None, 0.35),
         budget=budget,
-        data={"programs": "standard library", "averaged over": [*AVERAGED, CHILDREN], "reading": READING},
+        data={
+            "programs": "standard library",
+            "averaged over": [*AVERAGED, CHILDREN],
+            "reading": READING,
+            **scale.corpus(),
+        },
         launch="phloem reproduce codesyntax --scale paper --data SHARDS",
     )
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,9 +26,8 @@ from torch import nn
 
 from phloem.corpora import shards
 from phloem.corpora.llvm_ir import compile_c
-from phloem.corpora.llvm_ir_functions import compile_fragments, read_functions, split_functions, write_functions
+from phloem.corpora.llvm_ir_functions import compile_fragments, first, read_functions, split_functions, write_functions
 from phloem.corpora.llvm_ir_generated import wasteful_functions
-from phloem.errors import PhloemError
 from phloem.learn.objectives.soft_target_cross_entropy import SoftTargetCrossEntropy
 from phloem.learn.settings import TrainingSettings
 from phloem.measure.bootstrap import with_count
@@ -40,7 +38,8 @@ from phloem.represent.program_graph import program_graph
 from phloem.represent.program_graph_view import GraphArrays, KeyVocabulary, collate_graphs
 from phloem.systems.claims import ACCURACY, Arm, Claim, Clause, Job, Metric, Outcome, Scale
 from phloem.systems.registry import system
-from phloem.systems.training import fresh, trained
+from phloem.systems.training import corpus_of, fresh, trained
+from phloem.systems.understanding.sequence_pretraining import kept_for
 from phloem.tasks.pass_ordering import (
     PassTable,
     first_tried,
@@ -111,25 +110,24 @@ class Programs:
         )
 
 
-def _modules(scale: Scale, shared: Path, split: str, count: int) -> list[str]:
+def _modules(scale: Scale, shared: Path, split: str, count: int, told: Callable[[float], None]) -> list[str]:
     """Textual modules of a split, one function each."""
     if scale.smoke:
         source = wasteful_functions(11 + SPLITS.index(split), count)
         return list(split_functions(compile_c(source)).values())
     path = shared / f"{split}-{count}.jsonl.gz"
     if not path.is_file():
-        if scale.data is None:
-            raise PhloemError("coreset-nvp learns on mined C functions: phloem mine SOURCES --out DIR, then --data DIR")
-        made = compile_fragments(shards.read(scale.data, split, ["c"]))
+        assert scale.data is not None
+        made = compile_fragments(shards.spread(scale.data, split, ["c"]))
         small = (function for function in made if function.ir.count("\n  ") <= LARGEST)
-        write_functions(islice(small, count), path)
+        write_functions(first(small, count, told), path)
     return [function.ir for function in read_functions(path)]
 
 
 class Material(NamedTuple):
     vocabulary: KeyVocabulary
     splits: dict[str, Programs]
-    best_single: int  # the member with the smallest geometric mean on the training programs
+    best_single: PassTable  # the test programs under the one sequence that is best on the training programs
 
 
 def tables_of(
@@ -140,7 +138,7 @@ def tables_of(
     drawn = random_sequences(np.random.default_rng(0), sizes.sequences, shortest=4, longest=max(4, sizes.longest))
     sequences = SHORT if scale.smoke else drawn
     for place, (split, count) in enumerate(zip(SPLITS, sizes.programs, strict=True)):
-        many[split] = _modules(scale, shared, split, count)
+        many[split] = _modules(scale, shared, split, count, partial(_told, told, place))
         path = shared / f"{scale.name}-{split}-{len(many[split])}-{len(sequences)}.npz"
         if not path.is_file():
             write_table(pass_table(many[split], sequences, partial(_told, told, place)), path)
@@ -155,8 +153,9 @@ def _told(told: Callable[[float], None], split: int, done: float) -> None:
 
 def material(job: Job, scale: Scale) -> Material:
     """Programs with the table of the coreset, once a process."""
-    tables_of(scale, job.shared, job.progress)
-    return _material(scale, job.shared)
+    shared = kept_for(job, corpus_of(scale, "coreset-nvp"), SIZES[scale.name]).shared
+    tables_of(scale, shared, job.progress)
+    return _material(scale, shared)
 
 
 @cache
@@ -173,9 +172,9 @@ def _material(scale: Scale, shared: Path) -> Material:
         arrays = [vocabulary.arrays(graph) for graph in graphs[split]]
         counts = np.stack([autophase(module) for module in modules[split]])
         splits[split] = Programs(arrays, counts, own, np.zeros(own.values.shape))
-    train = splits["train"].table
-    single = int(np.log(train.best / train.reference[:, None]).mean(axis=0).argmin())
-    return Material(vocabulary, splits, single)
+    train = tables["train"]
+    single = np.log(train.best / train.reference[:, None]).mean(axis=0).argmin(keepdims=True)
+    return Material(vocabulary, splits, tables["test"].only(single))
 
 
 @torch.no_grad()
@@ -189,8 +188,8 @@ def order(model: nn.Module, programs: Programs) -> Int[np.ndarray, "programs seq
 def measured(table: PassTable, orders: Int[np.ndarray, "programs sequences"]) -> dict[str, np.ndarray]:
     """Sizes over the reference after the first 1, 2 and 5 of an order, and whether the first is as good as any."""
     units = {f"size at {k}": log_ratios(first_tried(table, orders, k), table.reference) for k in TRIED}
-    first = first_tried(table, orders, 1) == table.best.min(axis=1)
-    return units | {"best first": with_count(first.astype(float))}
+    best = first_tried(table, orders, 1) == table.best.min(axis=1)
+    return units | {"best first": with_count(best.astype(float))}
 
 
 def learn(job: Job, scale: Scale, budget: dict[str, Any], make: Make, temperature: float) -> Outcome:
@@ -240,11 +239,12 @@ def without_learning(job: Job, scale: Scale, how: str) -> Outcome:
     if how == "reference":
         none = log_ratios(table.reference, table.reference)
         return Outcome({f"size at {k}": none for k in TRIED})
+    if how == "single":
+        alone = log_ratios(found.best_single.best[:, 0], found.best_single.reference)
+        return Outcome({f"size at {k}": alone for k in TRIED})
     orders = np.tile(np.arange(members), (programs, 1))
     if how == "random":
         orders = np.random.default_rng(job.seed).permuted(orders, axis=1)
-    if how == "single":
-        orders[:] = found.best_single
     return Outcome(measured(table, orders))
 
 
@@ -291,7 +291,7 @@ def coreset_nvp(scale: Scale) -> Claim:
         clauses=CLAUSES,
         floor=Clause("the first choice is a best one", "best first", "value prediction", None, 0.75),
         budget=budget,
-        data={"functions": "generated" if scale.smoke else str(scale.data), **sizes._asdict()},
+        data={**corpus_of(scale, "coreset-nvp"), **sizes._asdict()},
         launch="phloem mine SOURCES --out shards && phloem reproduce coreset-nvp --scale paper --data shards",
     )
 

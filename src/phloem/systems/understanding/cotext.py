@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from phloem.errors import PhloemError
 from phloem.languages.documentation import first_sentence
 from phloem.languages.example import Example
 from phloem.learn.multitask_mixture import MultitaskMixture, PrefixedTask, prefixed
@@ -55,6 +56,8 @@ def described(functions: Functions, split: str) -> dict[str, list[Described]]:
     for example in functions.of(split):
         if sentence := first_sentence(example.doc):
             found[example.language].append((code_text(example), sentence))
+    if missing := ", ".join(name for name, pairs in found.items() if not pairs):
+        raise PhloemError(f"{functions.folder} has no documented functions of {missing} to {split} on: mine them, too")
     if split == "train":
         found[SMALLEST] = found[SMALLEST][::CUT]
     return found
@@ -104,19 +107,26 @@ class Reader:
         return Pair(code[: self.sizes.code], sentence[: self.sizes.text])
 
 
+@lru_cache(maxsize=1)
+def material(
+    functions: Functions, sizes: Sizes
+) -> tuple[dict[str, list[Described]], dict[str, list[Described]], Reader]:
+    """Training and test pairs by language, and the units, which are learned from the training pairs."""
+    data = described(functions, "train")
+    texts = [text for pairs in data.values() for pair in pairs for text in pair]
+    reader = Reader(BytePairs.fit(texts, sizes.units, sentinels=sizes.sentinels), sizes)
+    return data, described(functions, "test"), reader
+
+
 def train_models(
     job: Job, functions: Functions, budget: dict[str, Any], sizes: Sizes, groups: tuple[tuple[str, ...], ...]
 ) -> Outcome:
     """Train a model for each group of languages, each its share of the time, and summarize the test."""
-    data, test = described(functions, "train"), described(functions, "test")
-    units = BytePairs.fit(
-        [text for pairs in data.values() for pair in pairs for text in pair], sizes.units, sentinels=sizes.sentinels
-    )
-    reader = Reader(units, sizes)
+    data, test, reader = material(functions, sizes)
     rows: dict[str, np.ndarray] = {}
     facts: dict[str, Any] = {"functions": {name: len(pairs) for name, pairs in data.items()}}
     for number, group in enumerate(groups):
-        model = fresh(lambda: small_t5(units.size, sizes), job.seed)
+        model = fresh(lambda: small_t5(reader.units.size, sizes), job.seed)
         untrained = _bleu(model, reader, {group[0]: test[group[0]][:20]})[group[0]] if not number else None
         tasks = [PrefixedTask(name, reader.prefix(name), [reader.pair(one) for one in data[name]]) for name in group]
         mixture = MultitaskMixture(tasks, source=sizes.code, target=sizes.text)

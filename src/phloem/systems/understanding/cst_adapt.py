@@ -10,6 +10,7 @@ and without.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -246,9 +247,16 @@ def read_all(outputs: Sequence[Sequence[int]], vocabulary: CstUnits, route: Rout
             found.append(Read(leaves(whole), mended, mended and is_closed(elements)))
         else:
             words = leaves(elements)
-            text = " ".join(words)
-            found.append(Read(words, parses(text + missing(words), language), parses(text, language)))
+            text = written(words)
+            plain = parses(text, language)  # and needs no bracket, though one in a string may look left open
+            found.append(Read(words, plain or parses(text + missing(words), language), plain))
     return found
+
+
+def written(words: Sequence[str]) -> str:
+    """Leaves as a text: blanks between them, but none where C# and Java let none be, in a character and before a
+    string that has a mark."""
+    return re.sub(r"' (\S+) '", r"'\1'", re.sub(r"([$@]) (?=[\"$@])", r"\1", " ".join(words)))
 
 
 def parses(code: str, language: str) -> bool:

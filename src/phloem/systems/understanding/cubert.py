@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -83,13 +83,17 @@ class Bench:
         known = list(_functions(scale, "train", sizes.functions))
         self.train = known[: max(1, sizes.examples)]
         self.test = without_copies(list(_functions(scale, "test", 4 * sizes.test)), known)
+        self._kept: dict[tuple[str, str, int], ClassifiedRows] = {}
         self.functions = [function_words(example) for example in known]
         self.pieces = IndentPieces().fit(self.functions[:20_000], size=sizes.vocabulary)
 
     def classified(self, task: str, split: str, most: int) -> ClassifiedRows:
-        """Examples of a task, at most so many."""
-        examples = self.train if split == "train" else self.test
-        return ClassifiedRows(self.pieces, islice(labelled(task, examples), most), self.sizes.most)
+        """Examples of a task, at most so many; made once for all contenders."""
+        key = task, split, most
+        if key not in self._kept:
+            examples = self.train if split == "train" else self.test
+            self._kept[key] = ClassifiedRows(self.pieces, islice(labelled(task, examples), most), self.sizes.most)
+        return self._kept[key]
 
     def pointing(self, split: str, most: int) -> PointingRows:
         """Functions half of which have a misused variable."""
@@ -113,7 +117,10 @@ def _functions(scale: Scale, split: str, count: int) -> Iterator[Example]:
         return
     if scale.data is None:
         raise PhloemError("this claim needs --data: mined shards of Python functions (phloem mine)")
-    yield from islice(shards.read(scale.data, split, ["python"]), count)
+    found = list(islice(shards.spread(scale.data, split, ["python"]), count))
+    if not found:
+        raise PhloemError(f"{scale.data} has no functions of python in its split {split}")
+    yield from found
 
 
 def settings(job: Job, budget: dict[str, Any], share: float, epochs: int | None = None) -> TrainingSettings:
@@ -130,7 +137,14 @@ def pretrained(bench: Bench, job: Job, budget: dict[str, Any], share: float) -> 
     """The weights of an encoder after masked units and next lines."""
     model = fresh(bench.encoder, job.seed)
     objective = MaskedLinePairs(bench.pieces.size)
-    train(model, bench.lines(), objective, settings(job, budget, share), folder=job.folder / "pretraining")
+    train(
+        model,
+        bench.lines(),
+        objective,
+        settings(job, budget, share),
+        folder=job.folder / "pretraining",
+        progress=lambda done: job.progress(done.fraction),
+    )
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
@@ -155,6 +169,7 @@ def fine_tuned(
         CrossEntropy(),
         settings(job, budget, share, 2 * budget.get("epochs", 1)),
         folder=job.folder / name,
+        progress=lambda done: job.progress(done.fraction),
     )
     return model
 
@@ -167,9 +182,15 @@ def begun(bench: Bench, weights: dict[str, torch.Tensor] | None) -> CubertEncode
     return model
 
 
+@lru_cache(maxsize=1)
+def bench_of(scale: Scale) -> Bench:
+    """The data of a scale, made once for all seeds."""
+    return Bench(scale)
+
+
 def run_one_task(job: Job, scale: Scale, budget: dict[str, Any]) -> Outcome:
     """Pretraining and the first task, counted on functions of the test split."""
-    bench = Bench(scale)
+    bench = bench_of(scale)
     task = bench.sizes.tasks[0]
     rows: Any = bench.classified(task, "test", bench.sizes.test)
     weights = pretrained(bench, job, budget, 0.5)
@@ -183,12 +204,19 @@ def run_one_task(job: Job, scale: Scale, budget: dict[str, Any]) -> Outcome:
 
 def run_comparison(job: Job, scale: Scale, budget: dict[str, Any]) -> Outcome:
     """All contenders on all tasks. A row has for each task the hits of each of CONTENDERS and the trials."""
-    bench, sizes = Bench(scale), SIZES[scale.name]
+    bench, sizes = bench_of(scale), SIZES[scale.name]
     whole = PRETRAINING + FINE_TUNING
     pre, tune, few = PRETRAINING / whole, FINE_TUNING / whole, FEW / whole
-    weights = pretrained(bench, job, budget, pre)
-    vectors = fresh(lambda: WordVectorLSTM(bench.pieces.size, width=sizes.width), job.seed)
-    train(vectors, bench.units(), SkipGram(), settings(job, budget, tune), folder=job.folder / "word vectors")
+    parts = pre + tune + len(sizes.tasks) * (3 * tune + 2 * few) + 1.0 + tune  # of what a run trains, in order
+    done = 0.0
+
+    def part(share: float) -> Job:
+        nonlocal done
+        begun, done = done, done + share
+        return job._replace(progress=lambda fraction: job.progress((begun + share * fraction) / parts))
+
+    weights = pretrained(bench, part(pre), budget, pre)
+    vectors = word_vectors(bench, part(tune), budget, tune)
     found: list[np.ndarray] = []
     accuracy: dict[str, list[float]] = {}
     for task in sizes.tasks:
@@ -200,11 +228,12 @@ def run_comparison(job: Job, scale: Scale, budget: dict[str, Any]) -> Outcome:
             make: Callable[[], nn.Module] = partial(begun, bench, start)
             if contender == "word vectors":
                 make = partial(_copied, vectors, bench, sizes)
+            share = few if little else tune
             model = fine_tuned(
                 bench,
-                job,
+                part(share),
                 budget,
-                few if little else tune,
+                share,
                 task,
                 make,
                 examples=sizes.few if little else sizes.examples,
@@ -214,18 +243,39 @@ def run_comparison(job: Job, scale: Scale, budget: dict[str, Any]) -> Outcome:
         accuracy[task] = [round(float(one.mean()), 4) for one in hits]
         found.append(np.stack([*hits, np.ones_like(hits[0])], axis=1))
     long = fine_tuned(
-        bench, job, budget, 1.0, "operator", partial(begun, bench, None), examples=sizes.examples, name="scratch, long"
+        bench,
+        part(1.0),
+        budget,
+        1.0,
+        "operator",
+        partial(begun, bench, None),
+        examples=sizes.examples,
+        name="scratch, long",
     )
     alone: Any = bench.classified("operator", "test", sizes.test)
     facts = {
         "contenders": list(CONTENDERS),
         "accuracy": accuracy,
         "operator_scratch_all_minutes": classification.evaluate(long, alone)["accuracy"],
-        "repair": repaired(bench, job, budget, tune, weights),
+        "repair": repaired(bench, part(tune), budget, tune, weights),
     }
     most = max(len(one) for one in found)
     padded = [np.pad(one, ((0, most - len(one)), (0, 0))) for one in found]
     return Outcome({name: np.concatenate(padded, axis=1) for name in ("gain", "above", "efficiency")}, {}, facts)
+
+
+def word_vectors(bench: Bench, job: Job, budget: dict[str, Any], share: float) -> WordVectorLSTM:
+    """The baseline's vectors, learned from neighbours; its LSTM is still untrained."""
+    vectors: WordVectorLSTM = fresh(lambda: WordVectorLSTM(bench.pieces.size, width=bench.sizes.width), job.seed)
+    train(
+        vectors,
+        bench.units(),
+        SkipGram(),
+        settings(job, budget, share),
+        folder=job.folder / "word vectors",
+        progress=lambda done: job.progress(done.fraction),
+    )
+    return vectors
 
 
 def _copied(vectors: WordVectorLSTM, bench: Bench, sizes: Sizes) -> WordVectorLSTM:
@@ -241,7 +291,14 @@ def repaired(
     torch.manual_seed(job.seed + 2)
     model = MisusePointer(begun(bench, weights))
     rows: Any = bench.pointing("train", bench.sizes.examples)
-    train(model, rows, PointerLoss(), settings(job, budget, share), folder=job.folder / "repair")
+    train(
+        model,
+        rows,
+        PointerLoss(),
+        settings(job, budget, share),
+        folder=job.folder / "repair",
+        progress=lambda done: job.progress(done.fraction),
+    )
     return pointed(model, bench.pointing("test", bench.sizes.test))
 
 
@@ -317,7 +374,7 @@ def cubert(scale: Scale) -> Claim:
         clauses=CLAUSES,
         floor=Clause("wrong operators are seen", "accuracy", "cubert", None, 0.8),
         budget=budget,
-        data={"functions": "generated" if scale.smoke else str(scale.data.name if scale.data else "")},
+        data={"functions": "generated" if scale.smoke else "mined Python", **scale.corpus()},
         launch="phloem reproduce cubert --scale paper --data DIR",
     )
 

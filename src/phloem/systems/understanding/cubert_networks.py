@@ -124,7 +124,7 @@ class PointingRows(_Rows):
         self.most = most
         self.rows = []
         for each in examples:
-            flat, starts = pieces.rows(each.words, most - 2)
+            flat, starts = pieces.rows(each.words, most - 3)  # `text_pairs` keeps three places for marks
             seen = len(starts)
             targets = [starts[i] + 1 for i in each.targets if i < seen]  # [CLS] comes first
             if each.error < seen and (each.error < 0 or targets):

@@ -97,11 +97,19 @@ def pretrained_encoder(world: World, budget: dict[str, Any], job: Job) -> Robert
     """Of the decoder's sizes and pretraining time, once for all seeds."""
     sizes = {name: world.sizes[name] for name in ("width", "layers", "heads", "inner")}
     config = RobertaConfig(world.units.size, **sizes, places=4 * world.sizes["most"], first_place=1, pad=PAD)
-    file = job.shared / f"encoder-{crc32(repr((config, budget)).encode()):08x}.safetensors"
+    key = crc32(repr((config, budget, world.scale.corpus())).encode())
+    file = job.shared / f"encoder-{key:08x}.safetensors"
     if not file.exists():
         model = fresh(lambda: Roberta(config), 0)
         settings = settings_of(0, budget, 2e-3)
-        train(model, world.data, HiddenUnits(world.units.size), settings, folder=file.with_suffix(""))
+        train(
+            model,
+            world.data,
+            HiddenUnits(world.units.size),
+            settings,
+            folder=file.with_suffix(""),
+            progress=lambda done: job.progress(done.fraction),
+        )
         save_file(model.state_dict(), file.with_suffix(".part"))
         file.with_suffix(".part").rename(file)
     model = Roberta(config)
@@ -180,7 +188,11 @@ def decoder_search(scale: Scale) -> Claim:
         clauses=CLAUSES,
         floor=Clause("a decoder that reads both directions learns to search", "mrr", "bidirectional", None, 0.3),
         budget=budget,
-        data={"pairs": "generated methods" if scale.smoke else "mined Python", "pretraining": pretraining},
+        data={
+            "pairs": "generated methods" if scale.smoke else "mined Python",
+            "pretraining": pretraining,
+            **scale.corpus(),
+        },
         launch="phloem reproduce decoder-search --scale paper --data SHARDS",
     )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,8 +101,9 @@ def generated_sentences(name: str) -> dict[str, str]:
     }
 
 
+@lru_cache(maxsize=1)
 def world(functions: Functions, sizes: Sizes) -> World:
-    """All of a scale. Raises PhloemError where too few functions have a translated sentence."""
+    """All of a scale, made once for all runs. Raises PhloemError where too few functions have a translated sentence."""
     if functions.folder is None:
         train = [(each, generated_sentences(each.name)) for each in accessors("train")]
         messages = [
@@ -121,12 +122,13 @@ def world(functions: Functions, sizes: Sizes) -> World:
                 f"{len(test)} test functions have a sentence that {functions.folder}/catalogues translates into "
                 f"German and French, {FEWEST} are needed: add catalogues of packages whose documentation is translated"
             )
+    held = Held(frozenset(normalised(text) for each in test for text in each.sentences.values()), frozenset())
     spoken: dict[str, list[str]] = {language: [] for language in SPOKEN}
     for message in messages:
-        spoken["en"].append(message.source)
-        spoken[message.language].append(message.target)
+        if not {normalised(message.source), normalised(message.target)} & held.texts:
+            spoken["en"].append(message.source)
+            spoken[message.language].append(message.target)
     identifier = LanguageIdentifier.fit(spoken)
-    held = Held(frozenset(normalised(text) for each in test for text in each.sentences.values()), frozenset())
     sets = pivot_sets(examples, messages, identifier, held)
     texts = [side.text for item in sets.items() for side in item.sides]
     heads = [head(one, other) for one in (*SPOKEN, *WRITTEN) for other in (*SPOKEN, *WRITTEN) if one != other]

@@ -87,6 +87,7 @@ def item(one: DocumentedCode) -> Item:
     return Item(search_pairs.sentence(one), search_pairs.code(one, named=True))
 
 
+@cache
 def sets(scale: Scale) -> dict[str, list[Item]]:
     """The items of each set that is there: Python always, and R at the laptop and paper scales."""
     found = {"python": [item(one) for one in search_pairs.functions(scale, "test", 2000)]}
@@ -231,6 +232,7 @@ MAKERS = dict(zip(ENCODERS, (as_codebert, as_codesage, as_unixcoder), strict=Tru
 
 def run_encoder(job: Job, *, scale: Scale, budget: dict[str, Any], name: str) -> Outcome:
     """Pretrain, learn to match sentences and Python, and rank every set."""
+    sets(scale)  # what is missing is told before anything is trained
     torch.manual_seed(job.seed)
     settings = TrainingSettings(
         seed=job.seed, **budget, batch_size=32, learning_rate=2e-3, schedule="cosine", warmup_steps=20, clip=1.0

@@ -145,6 +145,7 @@ class World:
 
     def __init__(self, scale: Scale, job: Job) -> None:
         self.scale, self.sizes = scale, SIZES[scale.name]
+        self.minutes = scale.minutes or PRETRAINING_MINUTES
         counts = {"train": self.sizes["pairs"], "validation": 400, "test": TESTED[scale.name][0]}
         self.functions = {split: search_pairs.functions(scale, split, count) for split, count in counts.items()}
         sources = (f"{search_pairs.sentence(one)}\n{text_of(one)}" for one in self.functions["train"])
@@ -180,11 +181,11 @@ class World:
             return lambda job: random_encoder(self.units, sizes, 0)
         assert self.scale.data is not None
         functions = partial(mined_functions, self.scale.data, "train", PRETRAINED_ON)
-        return lambda job: kept_encoder(functions, self.units, job, sizes=sizes, minutes=PRETRAINING_MINUTES).eval()
+        return lambda job: kept_encoder(functions, self.units, job, sizes=sizes, minutes=self.minutes).eval()
 
     def _read(self, name: str, texts: list[str], job: Job) -> Float32[np.ndarray, "texts width"]:
         """Vectors of texts, kept for other runs."""
-        key = crc32("\0".join([repr(self.sizes), *texts]).encode("utf-8", "replace"))
+        key = crc32("\0".join([repr((self.sizes, self.minutes)), *texts]).encode("utf-8", "replace"))
         file = job.shared / f"{name}-{key:08x}.safetensors"
         if not file.exists():
             job.shared.mkdir(parents=True, exist_ok=True)

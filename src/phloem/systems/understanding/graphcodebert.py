@@ -170,14 +170,14 @@ def material(smoke: bool, data: Path | None) -> Material:
         raise PhloemError("graphcodebert needs --data DIR with the corpora python/ and java/ and zecoler_java/")
     return Material(
         {split: [one for name in LANGUAGES for one in _documented(data / name, split)] for split in FUNCTIONS},
-        {split: java_pairs(data, split) for split in FUNCTIONS},
+        {split: [pair for pair in java_pairs(data, split) if pair.unseen or split != "test"] for split in FUNCTIONS},
     )
 
 
 def _documented(folder: Path, split: str) -> list[Documented]:
     """Functions whose documentation has a first sentence of three words or more, each sentence once."""
     seen: dict[str, Documented] = {}
-    sentences = ((example, first_sentence(example.doc)) for example in shards.read(folder, split) if example.doc)
+    sentences = ((example, first_sentence(example.doc)) for example in shards.spread(folder, split) if example.doc)
     usable = ((example, text) for example, text in sentences if len(text.split()) >= 3)
     for example, text in islice(usable, 3 * FUNCTIONS[split]):
         if len(seen) < FUNCTIONS[split]:
@@ -279,7 +279,10 @@ def graphcodebert(scale: Scale) -> Claim:
         clauses=CLAUSES,
         floor=Clause("hidden edges are found", "edges", "data flow", None, 0.76),
         budget=budget,
-        data={"functions": "generated" if scale.smoke else "documented functions of mined Python and Java, Java pairs"},
+        data={
+            "functions": "generated" if scale.smoke else "documented functions of mined Python and Java, Java pairs",
+            **scale.corpus(),
+        },
         launch="phloem reproduce graphcodebert --scale paper --data DIR  # DIR/{python,java,zecoler_java}",
     )
 

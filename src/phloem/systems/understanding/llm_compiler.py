@@ -15,6 +15,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -37,7 +38,8 @@ from phloem.represent.byte_pairs import BytePairs
 from phloem.represent.llvm_normaliser import normalise
 from phloem.systems.claims import ACCURACY, Arm, Claim, Clause, Job, Outcome, Scale
 from phloem.systems.registry import system
-from phloem.systems.training import fresh, trained
+from phloem.systems.training import corpus_of, fresh, trained
+from phloem.systems.understanding.sequence_pretraining import kept_for
 from phloem.tasks.pass_ordering import PassSequence
 from phloem.tasks.pass_ordering_autotuner import VOCABULARY, autotuned, best_fixed
 from phloem.tasks.pass_ordering_lm import (
@@ -75,7 +77,7 @@ SIZES = {
 }
 
 
-def _modules(scale: Scale, split: str, count: int) -> list[str]:
+def _modules(scale: Scale, split: str, count: int, told: Callable[[float], None]) -> list[str]:
     """Normalised functions that are small enough, none twice; generated ones at the smoke scale."""
     sizes = SIZES[scale.name]
     found: dict[str, None] = {}
@@ -85,29 +87,31 @@ def _modules(scale: Scale, split: str, count: int) -> list[str]:
         for ir in split_functions(compile_c(source)).values():
             found[normalise(str(run_passes(normalise(ir), ["sroa"])[0]))] = None
         return list(found)
-    if scale.data is None:
-        raise PhloemError("llm-compiler learns on mined C functions: phloem mine SOURCES --out DIR, then --data DIR")
-    for function in compile_fragments(shards.read(scale.data, split, ["c"])):
+    assert scale.data is not None
+    for function in compile_fragments(shards.spread(scale.data, split, ["c"])):
         if function.ir.count("\n  ") <= sizes.instructions:
             try:
                 found[normalise(function.ir)] = None
             except PhloemError:  # metadata as an operand
                 continue
+            told(len(found) / count)
         if len(found) == count:
             break
     return list(found)
 
 
 def answered_programs(scale: Scale, shared: Path, told: Callable[[float], None]) -> dict[str, list[AnsweredProgram]]:
-    """The functions of each split with their lists; made once and kept. None of the test's is in training."""
+    """The functions of each split with their lists; each split is made once and kept. None of the test's is in
+    training."""
     sizes = SIZES[scale.name]
-    path = shared / f"{scale.name}-answers.json.gz"
-    if not path.is_file():
-        found: dict[str, list[AnsweredProgram]] = {}
-        seen: set[str] = set()
-        for number, (split, count) in enumerate(zip(SPLITS, sizes.programs, strict=True)):
-            programs = [ir for ir in _modules(scale, split, count) if _anonymous(ir) not in seen]
-            seen |= {_anonymous(ir) for ir in programs}
+    found: dict[str, list[AnsweredProgram]] = {}
+    seen: set[str] = set()
+    for number, (split, count) in enumerate(zip(SPLITS, sizes.programs, strict=True)):
+        path = shared / f"{split}-answers.json.gz"
+        if not path.is_file():
+            programs = [
+                ir for ir in _modules(scale, split, count, partial(_told, told, number)) if _anonymous(ir) not in seen
+            ]
             lists = autotuned(
                 programs,
                 seed=number,
@@ -116,18 +120,20 @@ def answered_programs(scale: Scale, shared: Path, told: Callable[[float], None])
                 broadcast=sizes.broadcast,
                 progress=partial(_told, told, number),
             )
-            found[split] = [answered(ir, passes) for ir, passes in zip(programs, lists, strict=True)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(path.name + ".part")
-        with gzip.open(beside, "wt", encoding="utf-8") as file:
-            json.dump({split: [one._asdict() for one in many] for split, many in found.items()}, file)
-        os.replace(beside, path)
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        told_again = json.load(file)
-    return {
-        split: [AnsweredProgram(**{**one, "passes": tuple(one["passes"])}) for one in many]
-        for split, many in told_again.items()
-    }
+            _keep([answered(ir, passes) for ir, passes in zip(programs, lists, strict=True)], path)
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            found[split] = [AnsweredProgram(**{**one, "passes": tuple(one["passes"])}) for one in map(json.loads, file)]
+        seen |= {_anonymous(one.ir) for one in found[split]}
+    return found
+
+
+def _keep(programs: list[AnsweredProgram], path: Path) -> None:
+    """One JSON object a line, compressed; whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    with gzip.open(beside, "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(one._asdict()) + "\n" for one in programs)
+    os.replace(beside, path)
 
 
 def _told(told: Callable[[float], None], split: int, done: float) -> None:
@@ -149,8 +155,9 @@ class Material(NamedTuple):
 
 def material(job: Job, scale: Scale) -> Material:
     """Programs, units and the fixed list, once a process."""
-    answered_programs(scale, job.shared, job.progress)
-    return _material(scale, job.shared)
+    shared = kept_for(job, corpus_of(scale, "llm-compiler"), SIZES[scale.name]).shared
+    answered_programs(scale, shared, job.progress)
+    return _material(scale, shared)
 
 
 @cache
@@ -160,9 +167,15 @@ def _material(scale: Scale, shared: Path) -> Material:
     units = fit_units([each.ir for each in train], SIZES[scale.name].units)
     rng = np.random.default_rng(0)
     several = [train[int(one)].ir for one in rng.permutation(len(train))[:200]]
-    common = sorted({each.passes for each in train}, key=lambda one: -sum(each.passes == one for each in train))
+    common = by_frequency(train)
     joined = tuple(dict.fromkeys(name for one in common[:4] for name in one))[: SIZES[scale.name].list]
     return Material(programs, units, best_fixed([*common[:40], joined], several))
+
+
+def by_frequency(programs: list[AnsweredProgram]) -> list[PassSequence]:
+    """The different lists of programs, the most frequent first; the same every time where some are equally so."""
+    times = Counter(each.passes for each in programs)
+    return sorted(times, key=lambda one: (-times[one], one))
 
 
 def run_list(program: AnsweredProgram, passes: PassSequence) -> int:
@@ -211,7 +224,8 @@ def learn(job: Job, scale: Scale, budget: dict[str, Any], parts: tuple[str, ...]
 
     test = found.programs["test"]
     prompts = [each.units[each.part == 0] for each in rows["test"]]
-    untrained = written(fresh(begin, job.seed).eval(), prompts, units, sizes.list)
+    # writing is slow, and only the smoke scale asks what an untrained model writes
+    untrained = written(fresh(begin, job.seed).eval(), prompts, units, sizes.list) if scale.smoke else None
     model, facts = trained(begin, data["train"], loss, settings, job, evaluate=evaluate)
     lists = written(model.eval(), prompts, units, sizes.list)
     units_found = reductions(test, lists)
@@ -222,8 +236,8 @@ def learn(job: Job, scale: Scale, budget: dict[str, Any], parts: tuple[str, ...]
         units_found["counts right"] = with_count(np.array([a == b for a, b in zip(said, true, strict=True)], float))
         facts["counts right"] = float(ACCURACY.of(units_found["counts right"].sum(axis=0)))
     facts |= {"functions": len(rows["train"]), "passes of a list": float(np.mean([len(one) for one in lists]))}
-    before = {name: float(ACCURACY.of(each.sum(axis=0))) for name, each in reductions(test, untrained).items()}
-    return Outcome(units_found, before, facts)
+    floor = {} if untrained is None else reductions(test, untrained)
+    return Outcome(units_found, {name: float(ACCURACY.of(each.sum(axis=0))) for name, each in floor.items()}, facts)
 
 
 def written(model: nn.Module, prompts: list[np.ndarray], units: BytePairs, most: int) -> list[PassSequence]:
@@ -274,7 +288,7 @@ def llm_compiler(scale: Scale) -> Claim:
         clauses=CLAUSES,
         floor=Clause("lists fit their functions", "share of the tuned", "list and counts", None, 0.75),
         budget=budget,
-        data={"functions": "generated" if scale.smoke else str(scale.data), **sizes._asdict()},
+        data={**corpus_of(scale, "llm-compiler"), **sizes._asdict()},
         launch="phloem mine SOURCES --out shards && phloem reproduce llm-compiler --scale paper --data shards",
     )
 

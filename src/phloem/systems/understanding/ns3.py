@@ -30,7 +30,7 @@ from phloem.learn.objectives.base import Loss, Objective
 from phloem.learn.objectives.contrastive import Contrastive
 from phloem.learn.objectives.matching import Matching
 from phloem.learn.settings import TrainingSettings
-from phloem.learn.trainer import train
+from phloem.learn.trainer import Progress, train
 from phloem.measure import bootstrap, ranking
 from phloem.nn.models.cross_encoder import CrossEncoder
 from phloem.nn.models.mean_bi_encoder import MeanBiEncoder
@@ -72,7 +72,7 @@ class Parsed(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Parsed pairs, and layouts and codes that do not belong together, as many."""
+    """Parsed pairs, and layouts and codes that do not belong together, as many (fewer where none are to be had)."""
 
     pairs: list[Parsed]
     wrong: list[tuple[Layout, list[int]]]
@@ -98,10 +98,12 @@ class ParsedPairs:
         wrong = []
         for pair in pairs:
             other = self.pairs[int(rng.integers(len(self.pairs)))]
-            if rng.random() < 0.5 and other.code != pair.code:
+            changed = with_phrase(pair.layout, str(rng.choice(self.said)))
+            # a phrase drawn again, or an action in the masked place, leaves the layout as it is, which is not wrong
+            if other.code != pair.code and (changed == pair.layout or rng.random() < 0.5):
                 wrong.append((pair.layout, other.code))
-            else:
-                wrong.append((with_phrase(pair.layout, str(rng.choice(self.said))), pair.code))
+            elif changed != pair.layout:
+                wrong.append((changed, pair.code))
         return Batch(pairs, wrong)
 
 
@@ -206,12 +208,21 @@ class World:
 
     def _first_stage(self, job: Job) -> dict[str, Tensor]:
         """The weights of the bi-encoder's encoder."""
-        file = job.shared / f"first-{crc32(repr((self.sizes, FIRST_STAGE_MINUTES)).encode()):08x}.safetensors"
+        spent = self.scale.minutes or FIRST_STAGE_MINUTES
+        told = crc32(repr((self.sizes, spent, self.units.tokenizer.to_str())).encode())
+        file = job.shared / f"first-{told:08x}.safetensors"
         if not file.exists():
             model = MeanBiEncoder(fresh(self.encoder, 0), end=SEP, most=self.sizes["most"])
-            minutes = {"epochs": 5} if self.scale.smoke else {"minutes": FIRST_STAGE_MINUTES, "clock": "processor"}
+            minutes = {"epochs": 5} if self.scale.smoke else {"minutes": spent, "clock": "processor"}
             settings = replace(self.settings(0, minutes, 2e-3), batch_size=32)
-            train(model, self.rows(self.train), Contrastive(), settings, folder=job.shared / "first")
+            train(
+                model,
+                self.rows(self.train),
+                Contrastive(),
+                settings,
+                folder=file.with_suffix(""),
+                progress=lambda done: job.progress(done.fraction),
+            )
             save_file(model.encoder.state_dict(), file.with_suffix(".part"))
             file.with_suffix(".part").rename(file)
         return load_file(file)
@@ -335,12 +346,17 @@ def run_network(job: Job, *, scale: Scale, budget: dict[str, Any]) -> Outcome:
     done = 0.0
     for name, share in SHARES.items():
         part = replace(settings, **shortened(settings, share))
-        history = train(model, data, objectives[name], part, folder=job.folder / name)
+        told = partial(_told, job, done, share)
+        history = train(model, data, objectives[name], part, folder=job.folder / name, progress=told)
         facts[f"steps: {name}"], done = history.step, done + share
-        job.progress(done)
     model.eval()
     before = {name: float(ACCURACY.of(rows.sum(axis=0))) for name, rows in untrained.items()}
     return Outcome(measured(world, by_network(world, model)), before, facts)
+
+
+def _told(job: Job, before: float, share: float, part: Progress) -> None:
+    """Progress in a part of the run, as progress in the whole."""
+    job.progress(before + share * part.fraction)
 
 
 @system("ns3", row="S060", room="understanding")
@@ -353,7 +369,11 @@ def ns3(scale: Scale) -> Claim:
     sizes = SIZES[scale.name]
     arms = (
         Arm("modules", partial(run_network, scale=scale, budget=budget), {**sizes, "shares": SHARES}),
-        Arm("first stage", partial(run_first_stage, scale=scale), {**sizes, "minutes": FIRST_STAGE_MINUTES}),
+        Arm(
+            "first stage",
+            partial(run_first_stage, scale=scale),
+            {**sizes, "minutes": scale.minutes or FIRST_STAGE_MINUTES},
+        ),
         Arm("cross-encoder", partial(run_cross_encoder, scale=scale, budget=budget), sizes),
     )
     return Claim(

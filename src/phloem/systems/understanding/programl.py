@@ -22,9 +22,8 @@ from torch import nn
 
 from phloem.corpora import shards
 from phloem.corpora.llvm_ir import compile_c
-from phloem.corpora.llvm_ir_functions import compile_fragments, read_functions, split_functions, write_functions
+from phloem.corpora.llvm_ir_functions import compile_fragments, first, read_functions, split_functions, write_functions
 from phloem.corpora.llvm_ir_generated import random_functions
-from phloem.errors import PhloemError
 from phloem.learn.objectives.cross_entropy import CrossEntropy
 from phloem.learn.settings import TrainingSettings
 from phloem.nn.models.graph_vertex_classifier import GraphVertexClassifier, VertexLstm
@@ -33,7 +32,8 @@ from phloem.represent.program_graph import ProgramGraph, program_graph
 from phloem.represent.program_graph_view import GraphArrays, KeyVocabulary
 from phloem.systems.claims import F1, Arm, Claim, Clause, Job, Outcome, Scale
 from phloem.systems.registry import system
-from phloem.systems.training import fresh, trained
+from phloem.systems.training import corpus_of, fresh, trained
+from phloem.systems.understanding.sequence_pretraining import kept_for
 from phloem.tasks.data_flow_analyses import questions
 from phloem.tasks.data_flow_analyses_data import LabelledGraphs, always_true, counts, evaluate
 
@@ -55,6 +55,7 @@ SIZES = {
     "laptop": Sizes(1400, 200, 400, 150, 5, 12, 32),
     "paper": Sizes(150_000, 5_000, 10_000, 5_000, 10, 30, 16),
 }
+SPLITS = ("train", "validation", "test")
 
 
 class Graphs(NamedTuple):
@@ -64,17 +65,17 @@ class Graphs(NamedTuple):
     arrays: list[GraphArrays]
 
 
-def _modules(scale: Scale, shared: Path, split: str, count: int) -> list[str]:
+def _modules(scale: Scale, shared: Path, split: str, told: Callable[[float], None] = lambda done: None) -> list[str]:
     """Textual modules of a split: generated ones at the smoke scale, else mined functions that compile alone."""
+    count = getattr(SIZES[scale.name], split)
     if scale.smoke:
         seed = {"train": 1, "validation": 2, "test": 3}[split]
         return list(split_functions(compile_c(random_functions(seed, count, statements=(1, 3), depth=1))).values())
     path = shared / f"{split}-{count}.jsonl.gz"
     if not path.is_file():
-        if scale.data is None:
-            raise PhloemError("programl learns on mined C functions: phloem mine SOURCES --out DIR, then --data DIR")
+        assert scale.data is not None
         # twice as many as are asked for, since some are too large
-        write_functions(islice(compile_fragments(shards.read(scale.data, split, ["c"])), 2 * count), path)
+        write_functions(first(compile_fragments(shards.spread(scale.data, split, ["c"])), 2 * count, told), path)
     return [function.ir for function in read_functions(path)]
 
 
@@ -82,8 +83,8 @@ def _modules(scale: Scale, shared: Path, split: str, count: int) -> list[str]:
 def material(scale: Scale, shared: Path) -> tuple[KeyVocabulary, dict[str, Graphs]]:
     """The graphs of each split, small enough ones only; the vocabulary is the training functions'."""
     sizes, found = SIZES[scale.name], {}
-    for split in ("train", "validation", "test"):
-        made = (program_graph(read_module(ir)) for ir in _modules(scale, shared, split, getattr(sizes, split)))
+    for split in SPLITS:
+        made = (program_graph(read_module(ir)) for ir in _modules(scale, shared, split))
         small = (graph for graph in made if len(graph.keys) <= sizes.vertices)
         found[split] = list(islice(small, getattr(sizes, split)))
     vocabulary = KeyVocabulary.fit(found["train"])
@@ -102,7 +103,10 @@ def asked(graphs: Graphs, analysis: str, sizes: Sizes, steps: tuple[int, int], s
 def contend(job: Job, scale: Scale, budget: dict[str, Any], analysis: str, make: Make) -> Outcome:
     """Train one network on one analysis; F1 on test functions within T sweeps, and from T + 1 to 2 T with 2 T steps."""
     sizes = SIZES[scale.name]
-    vocabulary, graphs = material(scale, job.shared)
+    shared = kept_for(job, corpus_of(scale, "programl")).shared
+    for split in () if scale.smoke else SPLITS:  # made here once, so that progress is seen
+        _modules(scale, shared, split, job.progress)
+    vocabulary, graphs = material(scale, shared)
     near, far = (0, sizes.steps), (sizes.steps + 1, 2 * sizes.steps)
     train, validation, test = (
         asked(graphs[split], analysis, sizes, near, seed) for seed, split in enumerate(("train", "validation", "test"))
@@ -182,7 +186,7 @@ def programl(scale: Scale) -> Claim:
         clauses=CLAUSES,
         floor=Clause("reachability is learned", "f1", "reachability", None, 0.8),
         budget=budget,
-        data={"functions": "generated" if scale.smoke else str(scale.data), **sizes._asdict()},
+        data={**corpus_of(scale, "programl"), **sizes._asdict()},
         launch="phloem mine SOURCES --out shards && phloem reproduce programl --scale paper --data shards",
     )
 

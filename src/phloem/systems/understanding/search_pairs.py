@@ -47,12 +47,14 @@ FEWEST_CODE, MOST_CODE = 40, 4000  # bytes
 def functions(scale: Scale, split: str, count: int) -> list[DocumentedCode]:
     """`count` documented functions of a split, or as many as there are; no two share their first sentence.
 
-    Raises PhloemError where the scale needs `--data` and has none."""
+    Raises PhloemError where the scale needs `--data` and has none, or one without such functions."""
     if scale.smoke:
         return generated(split)[:count]
     if scale.data is None:
         raise PhloemError(f"the {scale.name} scale needs --data: mined Python shards (`phloem mine`)")
-    return list(_mined(scale.data, split, count))
+    if not (found := _mined(scale.data, split, count)):
+        raise PhloemError(f"{scale.data} has no documented Python functions in its split {split}")
+    return list(found)
 
 
 def generated(split: str) -> list[DocumentedCode]:

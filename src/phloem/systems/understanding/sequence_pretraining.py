@@ -51,15 +51,19 @@ class Functions:
     languages: tuple[str, ...] = ("python",)
 
     def of(self, split: str) -> list[Example]:
-        """The functions of a split, the same for all arms; each language has the same number of them."""
+        """The functions of a split, the same for all arms; each language has the same number of them.
+
+        Raises PhloemError where a language has none to train or to test on."""
         if self.folder is None:
             return accessors(split)
         each = getattr(self, split) // len(self.languages)
-        return [
-            example
-            for language in self.languages
-            for example in drawn(shards.read(self.folder, split, languages=(language,)), each)
-        ]
+        found: list[Example] = []
+        for language in self.languages:
+            own = drawn(shards.read(self.folder, split, languages=(language,)), each)
+            if not own and split != "validation":
+                raise PhloemError(f"{self.folder} has no functions of {language} in its split {split}")
+            found += own
+        return found
 
     def facts(self) -> dict[str, Any]:
         """What defines them."""

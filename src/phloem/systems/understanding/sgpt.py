@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -95,38 +95,49 @@ class World:
     def __init__(self, scale: Scale, budget: dict[str, Any], job: Job, share: float = PRETRAINING) -> None:
         self.share = share
         self.scale, self.sizes = scale, SIZES[scale.name]
-        train_on = search_pairs.functions(scale, "train", self.sizes["pairs"])
         self.test = search_pairs.functions(scale, "test", 2000)
         self.validation = search_pairs.functions(scale, "validation", 500)
-        texts = (f"{search_pairs.sentence(one)}\n{search_pairs.code(one, named=True)}" for one in train_on)
-        self.units = BytePairs.fit(texts, self.sizes["units"], sentinels=0)
-        self.data = self.rows(train_on)
+        self.units, self.data = _read(scale)
         frame = len(self.units.encode(query_likelihood.prompt("")))
         self.places = frame + 4 * self.sizes["most"]  # of the decoder: a prompt with a document and a query
         self.decoder = partial(_decoder, self._lm(job, budget))
 
     def rows(self, some: list[DocumentedCode]) -> PairUnits:
         """The units of functions."""
-        most = self.sizes["most"]
-        return PairUnits(
-            [self.units.encode(search_pairs.sentence(one))[: most // 2] for one in some],
-            [self.units.encode(search_pairs.code(one))[:most] for one in some],
-        )
+        return _rows(self.units, some, self.sizes["most"])
 
     def _lm(self, job: Job, budget: dict[str, Any]) -> tuple[Gpt2Config, Path]:
         sizes = {name: self.sizes[name] for name in ("width", "layers", "heads", "inner")}
         config = Gpt2Config(vocabulary=self.units.size, places=self.places, begin=START, end=END, **sizes)
-        key = crc32(repr((config, budget, self.sizes, self.share)).encode())
+        key = crc32(repr((config, budget, self.sizes, self.share, self.scale.corpus())).encode())
         file = job.shared / f"decoder-{key:08x}.safetensors"
         if not file.exists():
             model = fresh(lambda: Gpt2(config), 0)
             objective = CausalRows(self.sizes["most"], self.units.encode("\n# "))
             settings = settings_of(0, budget, 2e-3)
             settings = replace(settings, **shortened(settings, self.share))
-            train(model, self.data, objective, settings, folder=job.shared / f"decoder-{key:08x}")
+            folder = job.shared / f"decoder-{key:08x}"
+            train(
+                model, self.data, objective, settings, folder=folder, progress=lambda done: job.progress(done.fraction)
+            )
             save_file(model.state_dict(), file.with_suffix(".part"))
             file.with_suffix(".part").rename(file)
         return config, file
+
+
+@lru_cache(maxsize=1)
+def _read(scale: Scale) -> tuple[BytePairs, PairUnits]:
+    """The units, and the training pairs in them; made once for all runs."""
+    sizes = SIZES[scale.name]
+    some = search_pairs.functions(scale, "train", sizes["pairs"])
+    texts = (f"{search_pairs.sentence(one)}\n{search_pairs.code(one, named=True)}" for one in some)
+    units = BytePairs.fit(texts, sizes["units"], sentinels=0)
+    return units, _rows(units, some, sizes["most"])
+
+
+def _rows(units: BytePairs, some: list[DocumentedCode], most: int) -> PairUnits:
+    texts = [units.encode(search_pairs.sentence(one))[: most // 2] for one in some]
+    return PairUnits(texts, [units.encode(search_pairs.code(one))[:most] for one in some])
 
 
 def _decoder(kept: tuple[Gpt2Config, Path]) -> Gpt2:
@@ -284,7 +295,7 @@ def sgpt(scale: Scale) -> Claim:
         clauses=CLAUSES,
         floor=Clause("a decoder learns to search", "mrr", "weighted mean", None, 0.3),
         budget=budget,
-        data={"pairs": "generated methods" if scale.smoke else "mined Python"},
+        data={"pairs": "generated methods" if scale.smoke else "mined Python", **scale.corpus()},
         launch="phloem reproduce sgpt --scale paper --data SHARDS",
     )
 

@@ -84,16 +84,21 @@ class NextUnit:
 def written(
     items: Sequence[MarkedFunction], _: np.random.Generator, *, units: BytePairs, sizes: Sizes, whole: bool
 ) -> Written:
-    """Functions with their names hidden, and the names behind them; with `whole` every unit counts."""
-    pairs = [name_hidden(item, units) for item in items]
-    sources = [pair.source[: sizes.code] for pair in pairs]
+    """Functions with their names hidden, and the names behind them, which count alone. With `whole` functions as they
+    are, of which every unit counts: the task is not yet asked."""
     mark, end = np.array([units.mark("<name>")]), np.array([PAD])
-    rows = [
-        np.concatenate([source, mark, pair.target[:NAME], end]) for source, pair in zip(sources, pairs, strict=True)
-    ]
+    if whole:
+        rows = [np.concatenate([item.code.ids[: sizes.code], end]) for item in items]
+        first = np.zeros(len(items), np.int64)
+    else:
+        pairs = [name_hidden(item, units) for item in items]
+        sources = [pair.source[: sizes.code] for pair in pairs]
+        rows = [
+            np.concatenate([source, mark, pair.target[:NAME], end]) for source, pair in zip(sources, pairs, strict=True)
+        ]
+        first = np.array([len(source) + 1 for source in sources])
     tokens, lengths = rows_of_units(rows, sizes.code + NAME + 2)
     place = np.arange(tokens.shape[1])
-    first = np.array([0 if whole else len(source) + 1 for source in sources])
     counted = (place >= first[:, None]) & (place < lengths[:, None])
     return Written(torch.from_numpy(tokens), torch.from_numpy(counted))
 

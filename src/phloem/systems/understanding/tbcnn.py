@@ -114,7 +114,7 @@ def tbcnn(scale: Scale) -> Claim:
 
     Program classification by node types alone: tree convolution against classifiers that do not see the tree's shape.
     """
-    budget = scale.budget(smoke=4, laptop=3.0, paper=60)
+    budget = scale.budget(smoke=10, laptop=3.0, paper=60)
     if scale.name == "laptop":
         budget["rates"] = RATES
 

@@ -3,6 +3,7 @@ the data flow graph beside the code."""
 
 from __future__ import annotations
 
+import json
 import sysconfig
 import zlib
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from phloem.corpora import shards
 from phloem.corpora.examples import examples_of
+from phloem.errors import PhloemError
 from phloem.languages import by_name
 from phloem.languages.example import Example
 from phloem.learn.objectives.data_flow_pretraining import DataFlowPretraining
@@ -57,9 +59,13 @@ def held_out(example: Example, every: int = 5) -> bool:
 
 
 def mined_functions(folder: Path, split: str, most: int, language: str = "python") -> list[Example]:
-    """The first functions of a split of mined shards that are not too long."""
-    short = (example for example in shards.read(folder, split, (language,)) if len(example.tree.source) <= LONGEST)
-    return list(islice(short, most))
+    """Functions of a split of mined shards, of many projects, that are not too long; fewer are the first of more.
+
+    Raises PhloemError where there are none."""
+    short = (example for example in shards.spread(folder, split, (language,)) if len(example.tree.source) <= LONGEST)
+    if not (found := list(islice(short, most))):
+        raise PhloemError(f"{folder} has no functions of {language} in its split {split}")
+    return found
 
 
 def random_encoder(units: BytePairs, sizes: dict[str, Any], seed: int) -> Roberta:
@@ -99,11 +105,12 @@ def pretrained(
 def kept_encoder(
     functions: Callable[[], Sequence[Example]], units: BytePairs, job: Job, *, sizes: dict[str, Any], minutes: float
 ) -> Roberta:
-    """An encoder that is pretrained once, with seed 0, for all runs of a system."""
+    """An encoder that is pretrained once, with seed 0, for all runs of a system on the same units."""
     model = Roberta(RobertaConfig(units.size, **sizes))
-    file = job.shared / "encoder.safetensors"
+    told = zlib.crc32(json.dumps([units.state(), sizes, minutes], sort_keys=True).encode())
+    file = job.shared / f"encoder-{told:08x}.safetensors"
     if not file.exists():
-        own = job._replace(seed=0, folder=job.shared / "encoder")
+        own = job._replace(seed=0, folder=file.with_suffix(""))
         budget = {"minutes": minutes, "clock": "processor"}
         made, _ = pretrained(functions(), units, own, sizes=sizes, budget=budget)
         beside = file.with_suffix(".part")

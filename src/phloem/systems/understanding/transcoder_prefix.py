@@ -218,6 +218,8 @@ def run(
     """Source tasks where the prefix is universal, then the target task."""
     view, data = marked(functions, sizes, job, EXTRA)
     units, facts = view.units, dict[str, Any]()
+    # made first: a data set that is missing is told before anything is trained
+    tasks = sources(scale, functions, units, course.examples) if prefix == "universal" else {}
     pretraining = pretraining_budget(scale)
     job = kept_for(job, functions.facts(), asdict(sizes), pretraining)
     spans = pretraining_tasks(units, sizes, ["spans"])
@@ -232,7 +234,6 @@ def run(
     model = dressed(base, units, sizes, length, job.seed)
     untrained = float(target.bleu(model)[:, 0].mean())
     if prefix == "universal":
-        tasks = sources(scale, functions, units, course.examples)
         done = list[str]()
 
         def learn(net: Any, name: str, number: int) -> None:

@@ -201,7 +201,7 @@ def tasks_of(units: BytePairs, marks: Marks, sizes: Sizes, names: Sequence[str],
 
     def described(items: list[Sample], rng: np.random.Generator) -> TokenBatch:
         pairs = []
-        for item in items:
+        for item in [item for item in items if len(item.text)] or items:  # a code without a text describes nothing
             own = code(item, rng)
             source, target = (own, item.text) if rng.random() < 0.5 else (item.text, own)
             pairs.append(Pair(laid(source.tolist(), "encoder-decoder"), target))

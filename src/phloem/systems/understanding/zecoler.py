@@ -117,7 +117,8 @@ def encoder(scale: Scale, units: BytePairs, job: Job) -> Roberta:
     if scale.smoke:
         torch.manual_seed(job.seed)
         return Roberta(RobertaConfig(units.size, **SMALL_MODEL))
-    return kept_encoder(partial(functions, scale.data), units, job, sizes=MODEL, minutes=PRETRAINING_MINUTES)
+    minutes = scale.minutes or PRETRAINING_MINUTES
+    return kept_encoder(partial(functions, scale.data), units, job, sizes=MODEL, minutes=minutes)
 
 
 def rows_of(many: Sequence[ClonePair], units: BytePairs, slots: int, most: int) -> Rows:
@@ -158,6 +159,8 @@ def run(job: Job, *, scale: Scale, count: int, prompted: bool, frozen: bool = Fa
     settings = TrainingSettings(
         seed=job.seed,
         epochs=epochs,
+        minutes=scale.minutes,
+        clock="processor",
         batch_size=batch,
         learning_rate=1e-3,
         schedule="linear",
@@ -239,9 +242,9 @@ def zecoler(scale: Scale) -> Claim:
         arms=arms[:1] if scale.smoke else arms,
         clauses=CLAUSES,
         floor=Clause("clones are told from others", "accuracy", "prompt, 300 pairs", None, 0.65),
-        budget={"steps": STEPS, "pretraining minutes": PRETRAINING_MINUTES},
+        budget={"steps": STEPS, "minutes": scale.minutes, "pretraining minutes": scale.minutes or PRETRAINING_MINUTES},
         data={"pairs": "generated" if scale.smoke else "zecoler_java, poj_sample"},
-        launch="phloem reproduce zecoler --scale paper --data DIR --seed 0 --seed 1 --seed 2 --seed 3 --seed 4",
+        launch="phloem reproduce zecoler --scale laptop --data DIR --seed 0 --seed 1 --seed 2 --seed 3 --seed 4",
     )
 
 
