@@ -120,8 +120,8 @@ def cell(value: Value | None) -> str:
     return repr(_short(value)) if isinstance(value, str) else str(value)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+def _short(text: str, most: int = WIDEST) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _indented(text: str) -> str:
@@ -151,9 +151,10 @@ def _preview(filling: Filling) -> str:
     filled = [i for i, value in enumerate(filling.values) if value is not None]
     shown = filled[:SHOWN_ROWS]
     left = ["  ".join(map(_flat, filling.inputs[i])) for i in shown]
-    width = min(max(map(len, left)), shutil.get_terminal_size().columns // 2)
+    width = min(max(map(len, left)), shutil.get_terminal_size().columns * 2 // 3)
     lines = [
-        f"    {text[:width]:{width}}  →  {_flat(filling.values[i] or '')}" for i, text in zip(shown, left, strict=True)
+        f"    {_short(text, width):{width}}  →  {_flat(filling.values[i] or '')}"
+        for i, text in zip(shown, left, strict=True)
     ]
     more = len(filled) - len(shown)
     return "\n".join([*lines, *([f"    … and {more:,} more"] if more else [])])

@@ -77,6 +77,35 @@ def _place(index: int, count: int) -> int:
     return index - 1 if index > 0 else count + index
 
 
+def _cell_operators(tokens: Callable[[str, str], list[str]]) -> tuple[Operator, ...]:
+    """The functions of cells; `tokens` are what a text has of a class or delimiter."""
+
+    def join(text: str, kind: str, count: int, case: str, separator: str) -> str:
+        return cell_functions.join(tokens(text, kind), count, case, separator)
+
+    return (
+        Operator("If", (BOOLEAN, STRING, STRING), STRING, lambda test, then, other: then if test else other),
+        Operator("Is", (STRING, STRING), BOOLEAN, lambda text, other: text == other),
+        Operator("AtLeast", (STRING, STRING), BOOLEAN, cell_functions.at_least),
+        Operator("StartsWith", (STRING, STRING), BOOLEAN, str.startswith),
+        Operator("EndsWith", (STRING, STRING), BOOLEAN, str.endswith),
+        Operator("Contains", (STRING, STRING), BOOLEAN, lambda text, part: part in text),
+        Operator("Join", (STRING, CLASS, INDEX, JOINED, STRING), STRING, join),
+        Operator("Count", (STRING, REGEX), STRING, lambda text, regex: str(len(tokens(text, regex)))),
+        Operator("Length", (STRING,), STRING, lambda text: str(len(text))),
+        Operator("LookUp", (STRING, TABLE), STRING, cell_functions.look_up),
+        Operator("Pad", (STRING, INDEX), STRING, cell_functions.padded),
+        Operator("Format", (STRING, FORMAT), STRING, cell_functions.formatted),
+        Operator("Round", (STRING, INDEX), STRING, cell_functions.rounded),
+        Operator("Add", (STRING, STRING), STRING, cell_functions.add),
+        Operator("Subtract", (STRING, STRING), STRING, cell_functions.subtract),
+        Operator("Multiply", (STRING, STRING), STRING, cell_functions.multiply),
+        Operator("Divide", (STRING, STRING), STRING, cell_functions.divide),
+        Operator("Largest", (STRING, STRING), STRING, cell_functions.largest),
+        Operator("Smallest", (STRING, STRING), STRING, cell_functions.smallest),
+    )
+
+
 def _operators(dialect: Dialect) -> tuple[Operator, ...]:
     def spans(text: str, regex: str) -> list[tuple[int, int]]:
         return [found.span() for found in dialect.pattern(regex).finditer(text)]
@@ -138,32 +167,8 @@ def _operators(dialect: Dialect) -> tuple[Operator, ...]:
             text = text.replace(token, new, 1)
         return text
 
-    def join(text: str, kind: str, count: int, case: str, separator: str) -> str:
-        return cell_functions.join(tokens(text, kind), count, case, separator)
-
-    cells = (
-        Operator("If", (BOOLEAN, STRING, STRING), STRING, lambda test, then, other: then if test else other),
-        Operator("Is", (STRING, STRING), BOOLEAN, lambda text, other: text == other),
-        Operator("AtLeast", (STRING, STRING), BOOLEAN, cell_functions.at_least),
-        Operator("StartsWith", (STRING, STRING), BOOLEAN, str.startswith),
-        Operator("EndsWith", (STRING, STRING), BOOLEAN, str.endswith),
-        Operator("Contains", (STRING, STRING), BOOLEAN, lambda text, part: part in text),
-        Operator("Join", (STRING, CLASS, INDEX, JOINED, STRING), STRING, join),
-        Operator("Count", (STRING, REGEX), STRING, lambda text, regex: str(len(tokens(text, regex)))),
-        Operator("Length", (STRING,), STRING, lambda text: str(len(text))),
-        Operator("LookUp", (STRING, TABLE), STRING, cell_functions.look_up),
-        Operator("Pad", (STRING, INDEX), STRING, cell_functions.padded),
-        Operator("Format", (STRING, FORMAT), STRING, cell_functions.formatted),
-        Operator("Round", (STRING, INDEX), STRING, cell_functions.rounded),
-        Operator("Add", (STRING, STRING), STRING, cell_functions.add),
-        Operator("Subtract", (STRING, STRING), STRING, cell_functions.subtract),
-        Operator("Multiply", (STRING, STRING), STRING, cell_functions.multiply),
-        Operator("Divide", (STRING, STRING), STRING, cell_functions.divide),
-        Operator("Largest", (STRING, STRING), STRING, cell_functions.largest),
-        Operator("Smallest", (STRING, STRING), STRING, cell_functions.smallest),
-    )
     return (
-        *(cells if dialect.cells else ()),
+        *(_cell_operators(tokens) if dialect.cells else ()),
         Operator("SubStr", (STRING, INDEX, INDEX), STRING, sub_str),
         Operator("GetSpan", (STRING, REGEX, INDEX, BOUNDARY, REGEX, INDEX, BOUNDARY), STRING, get_span),
         Operator("GetToken", (STRING, CLASS, INDEX), STRING, get_token),
