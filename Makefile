@@ -48,7 +48,7 @@ bench: develop
 	@$(BIN)/python benchmarks/table.py $(BENCH)
 
 docs: develop
-	@$(BIN)/python -m pip install -q -c requirements.lock '.[docs]'
+	@$(BIN)/python -m pip install -q -c requirements.lock -e '.[docs]'
 	@$(BIN)/python docs/generate.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
 	@echo 'site/index.html'

@@ -16,7 +16,7 @@ import phloem
 from phloem.assist.cards import rewrite
 from phloem.assist.evaluation import evaluate_model, limited
 from phloem.assist.flags import figures_of
-from phloem.assist.training import Plan, changed, prepare_run, train
+from phloem.assist.training import Plan, begin, changed, prepare_run, train
 from phloem.errors import PhloemError
 from phloem.learn.settings import TrainingSettings
 from phloem.tasks.saved import read_about
@@ -130,6 +130,17 @@ def test_a_run_that_never_began_binds_nobody(tmp_path: Path) -> None:
     (tmp_path / "run" / "checkpoint").touch()
     with pytest.raises(PhloemError, match="another seed"):
         prepare_run(Plan("names", "x", tmp_path, epochs=1, seed=1), tmp_path, resume=True)
+
+
+def test_what_is_on_can_be_switched_off(tmp_path: Path) -> None:
+    plan = Plan("names", "x", tmp_path, epochs=1, config={"shared_dropout": False})
+    assert begin(plan).config.shared_dropout is False
+
+
+@pytest.mark.parametrize("recipe", ["code2seq", "code2vec", "seq2seq", "transformer"])
+def test_usual_sizes_are_allowed(recipe: str, tmp_path: Path) -> None:
+    for task in ("names", "summaries"):
+        assert begin(Plan(task, "x", tmp_path, epochs=1, recipe=recipe)).recipe.name == recipe
 
 
 def test_changed_settings_reach_nested_ones() -> None:

@@ -249,7 +249,10 @@ def test_bad_tables_are_told_in_a_line(data: bytes, arguments: tuple[str, ...], 
     ],
 )
 def test_wrong_use_is_told(arguments: tuple[str, ...]) -> None:
-    phloem(*arguments, code=2)
+    told = phloem(*arguments, code=2).stderr
+    assert told.strip()
+    assert "internal error" not in told
+    assert "Traceback" not in told
 
 
 def test_stdin_is_a_table_too() -> None:

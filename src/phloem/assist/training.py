@@ -239,7 +239,7 @@ def _check_sizes(config: Any, usual: Any, where: str) -> None:
         value, default = getattr(config, name), getattr(usual, name)
         if is_dataclass(value):
             _check_sizes(value, default, f"{where}.{name}")
-        elif isinstance(default, int) and default > 0 and value < 1:
+        elif isinstance(default, int) and not isinstance(default, bool) and default > 0 and value < 1:
             raise PhloemError(f"{where}: {name} is {value}, it must be at least 1")
         elif isinstance(default, float) and not 0 <= value < 1:
             raise PhloemError(f"{where}: {name} is {value}, it must be from 0 to less than 1")
